@@ -15,11 +15,9 @@ type node struct {
 // set is a set of witnesses, by their index in Policy.Witnesses.
 type set uint32
 
-func single(witness int) set          { return 1 << witness }
-func (s set) has(witness int) bool    { return s&single(witness) != 0 }
-func (s set) size() int               { return bits.OnesCount32(uint32(s)) }
-func (s set) without(other set) set   { return s &^ other }
-func (s set) contains(other set) bool { return other&^s == 0 }
+func single(witness int) set       { return 1 << witness }
+func (s set) has(witness int) bool { return s&single(witness) != 0 }
+func (s set) size() int            { return bits.OnesCount32(uint32(s)) }
 
 // tree returns the quorum's root, nil for None or an undefined name.
 func (p *Policy) tree() *node {
