@@ -1,0 +1,151 @@
+package register
+
+import (
+	"container/heap"
+	"maps"
+	"slices"
+	"sort"
+
+	"github.com/muster-log/muster/release"
+)
+
+const (
+	// maxLive is how many live releases a product may have: a roll must stay
+	// far below the size of an entry, and a client must read it.
+	maxLive = 512
+	// snapshotEvery is after how many changes the list is kept whole, so that
+	// what was live at any size costs at most that many steps to know.
+	snapshotEvery = 1024
+)
+
+// product holds what is live now and how that came to be.
+type product struct {
+	name       string
+	live       map[release.Digest]*releaseEntry // by payload digest
+	changes    []liveChange                     // ascending size
+	snapshots  [][]*releaseEntry                // the list before change number i*snapshotEvery
+	newestRoll *roll
+}
+
+// liveChange: from this size on, the entry is live or is not.
+type liveChange struct {
+	size  uint64
+	entry *releaseEntry
+	live  bool
+}
+
+// product returns a product's state, which it makes if it is new.
+func (s *State) product(name string) *product {
+	p := s.products[name]
+	if p == nil {
+		p = &product{name: name, live: make(map[release.Digest]*releaseEntry)}
+		s.products[name] = p
+	}
+	return p
+}
+
+// settle makes true what is live of an identity at the present size: its latest
+// entry that is not struck, unless it is withdrawn, names a struck image or has
+// expired by log time.
+func (s *State) settle(id *identity) {
+	var now *releaseEntry
+	if entry := id.latest; entry != nil && entry.notAfter > s.logTime && !entry.withdrawn() && !s.namesStruck(id) {
+		now = entry
+	}
+	if id.live == now {
+		return
+	}
+	p := s.product(id.product)
+	if id.live != nil {
+		s.change(p, id.live, false)
+	}
+	id.live = now
+	if now != nil {
+		s.change(p, now, true)
+		heap.Push(&s.expiry, now)
+	}
+}
+
+// namesStruck reports whether an image of the identity is struck.
+func (s *State) namesStruck(id *identity) bool {
+	return slices.ContainsFunc(id.images, func(named *image) bool { return s.records[named.index].struck })
+}
+
+// change keeps one change of what is live from the present size on.
+func (s *State) change(p *product, entry *releaseEntry, live bool) {
+	if len(p.changes)%snapshotEvery == 0 {
+		p.snapshots = append(p.snapshots, p.sorted())
+	}
+	p.changes = append(p.changes, liveChange{size: s.Size(), entry: entry, live: live})
+	if live {
+		p.live[entry.digest] = entry
+	} else {
+		delete(p.live, entry.digest)
+	}
+	for _, named := range entry.identity.images {
+		counts := named.series.live
+		if live {
+			counts[named.securityVersion]++
+		} else if counts[named.securityVersion]--; counts[named.securityVersion] == 0 {
+			delete(counts, named.securityVersion)
+		}
+	}
+}
+
+// sorted returns what is live now, by payload digest.
+func (p *product) sorted() []*releaseEntry { return sortedByDigest(p.live) }
+
+// at returns what was live at a size, by payload digest.
+func (p *product) at(size uint64) []*releaseEntry {
+	count := sort.Search(len(p.changes), func(i int) bool { return p.changes[i].size > size })
+	if count == len(p.changes) {
+		return p.sorted()
+	}
+	live := make(map[release.Digest]*releaseEntry)
+	number := count / snapshotEvery
+	for _, entry := range p.snapshots[number] {
+		live[entry.digest] = entry
+	}
+	for _, change := range p.changes[number*snapshotEvery : count] {
+		if change.live {
+			live[change.entry.digest] = change.entry
+		} else {
+			delete(live, change.entry.digest)
+		}
+	}
+	return sortedByDigest(live)
+}
+
+func sortedByDigest(live map[release.Digest]*releaseEntry) []*releaseEntry {
+	return slices.SortedFunc(maps.Values(live), func(a, b *releaseEntry) int { return a.digest.Compare(b.digest) })
+}
+
+// expire ends what log time has overtaken.
+func (s *State) expire() {
+	for len(s.expiry) > 0 && s.expiry[0].notAfter <= s.logTime {
+		entry := heap.Pop(&s.expiry).(*releaseEntry)
+		if entry.identity.live == entry {
+			s.settle(entry.identity)
+		}
+	}
+}
+
+// expiryQueue is a heap of entries that were live, the first to expire in front.
+type expiryQueue []*releaseEntry
+
+func (q expiryQueue) Len() int { return len(q) }
+func (q expiryQueue) Less(i, j int) bool {
+	if q[i].notAfter != q[j].notAfter {
+		return q[i].notAfter < q[j].notAfter
+	}
+	return q[i].index < q[j].index
+}
+func (q expiryQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *expiryQueue) Push(x any)   { *q = append(*q, x.(*releaseEntry)) }
+func (q *expiryQueue) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return last
+}

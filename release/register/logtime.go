@@ -1,0 +1,108 @@
+package register
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/muster-log/muster/release"
+)
+
+// The windows that dates are judged by, in seconds. A day has 86,400 of them,
+// a year 365 days; a bound itself is within the window.
+const (
+	day = 24 * 60 * 60
+
+	// maxBehind is how far issued may lie behind log time and the log's clock:
+	// an entry that waited longer for its signatures is made again.
+	maxBehind = 7 * day
+	// maxAhead keeps one entry from carrying log time away, which would expire
+	// releases and void what honest clocks issue.
+	maxAhead = 92 * day
+	// maxAuthorityAhead is longer, so that a log that slept can be woken.
+	maxAuthorityAhead = 5 * 365 * day
+	// maxClockAhead is how far clocks of signers may be ahead of the log's.
+	maxClockAhead = 5 * 60
+)
+
+// LogTime returns the greatest issued of all entries that are not void; struck
+// ones count. It is zero before entry 0.
+func (s *State) LogTime() time.Time {
+	if len(s.chain.links) == 0 {
+		return time.Time{}
+	}
+	return time.Unix(s.logTime, 0).UTC()
+}
+
+// checkDates judges issued by log time, and at admission by the log's clock.
+// Entry 0 and the authorities that a successor log repeats are exempt.
+func (s *State) checkDates(statement *release.Statement, clock *int64) *release.Refusal {
+	authority, isAuthority := statement.Predicate.(*release.Authority)
+	if s.Size() == 0 || (isAuthority && s.chain.inherited(authority)) {
+		return nil
+	}
+	issued := statement.Issued().Unix()
+	if issued < s.logTime-maxBehind {
+		return refuseTime(CodeIssuedBehindLogTime, "predicate.issued", issued, "at most 7 days behind log time", s.logTime)
+	}
+	if isAuthority && issued > s.logTime+maxAuthorityAhead {
+		return refuseTime(CodeIssuedAheadOfLogTime, "predicate.issued", issued, "at most 1,825 days ahead of log time", s.logTime)
+	}
+	if !isAuthority && issued > s.logTime+maxAhead {
+		return refuseTime(CodeIssuedAheadOfLogTime, "predicate.issued", issued, "at most 92 days ahead of log time", s.logTime)
+	}
+	if clock == nil {
+		return nil
+	}
+	if issued > *clock+maxClockAhead {
+		return refuseTime(CodeIssuedAheadOfClock, "predicate.issued", issued, "at most 5 minutes ahead of the log's clock", *clock)
+	}
+	if issued < *clock-maxBehind {
+		return refuseTime(CodeIssuedBehindClock, "predicate.issued", issued, "at most 7 days behind the log's clock", *clock)
+	}
+	return nil
+}
+
+// checkNotExpired judges that the authority in force may still admit the
+// entry: after expires it admits only its successor and withdrawals.
+func (s *State) checkNotExpired(link *Link, statement *release.Statement) *release.Refusal {
+	if statement.Type == release.TypeWithdrawal {
+		return nil
+	}
+	expires := link.Authority.Expires.Unix()
+	now := max(s.logTime, statement.Issued().Unix())
+	if now >= expires {
+		return refuseTime(CodeAuthorityExpired, "predicate.authority", now, "before the authority expires; sign its next version; it expired", expires)
+	}
+	return nil
+}
+
+// checkDeadline judges publishBy or notAfter: after issued and log time, and at
+// most so many days after issued.
+func (s *State) checkDeadline(member string, deadline, issued time.Time, days int, passed, tooFar release.Code) *release.Refusal {
+	at, from := deadline.Unix(), issued.Unix()
+	if start := max(from, s.logTime); at <= start {
+		return refuseTime(passed, member, at, "after issued and log time", start)
+	}
+	if at > from+int64(days)*day {
+		return refuseTime(tooFar, member, at, "at most "+strconv.Itoa(days)+" days after issued", from)
+	}
+	return nil
+}
+
+// advance moves log time on to the issued of an admitted entry, and ends what
+// expires by that.
+func (s *State) advance(issued int64) {
+	if len(s.records) > 1 && issued <= s.logTime {
+		return
+	}
+	s.logTime = issued
+	s.expire()
+}
+
+func refuseTime(code release.Code, member string, got int64, want string, reference int64) *release.Refusal {
+	return release.Refuse(code, member, formatTime(got), want+" "+formatTime(reference))
+}
+
+func formatTime(at int64) string { return release.FormatTime(time.Unix(at, 0).UTC()) }
+
+func formatIndex(index uint64) string { return strconv.FormatUint(index, 10) }

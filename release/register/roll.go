@@ -1,0 +1,89 @@
+package register
+
+import (
+	"strconv"
+
+	"github.com/muster-log/muster/release"
+)
+
+// roll is a logged roll.
+type roll struct {
+	index   uint64
+	product string
+	size    uint64
+}
+
+func (s *State) judgeRoll(statement *release.Roll) (effect, needs, *release.Refusal) {
+	asks := needs{roles: rollRoles, product: statement.Product}
+	if refusal := s.chain.checkRoll(s.Size(), statement); refusal != nil {
+		return nil, asks, refusal
+	}
+	product := s.products[statement.Product]
+	if product != nil && product.newestRoll != nil && statement.Size < product.newestRoll.size {
+		return nil, asks, release.Refuse(CodeRollSizeBack, "predicate.size", strconv.FormatUint(statement.Size, 10),
+			"at least "+strconv.FormatUint(product.newestRoll.size, 10)+", which the roll at index "+formatIndex(product.newestRoll.index)+" names")
+	}
+	var live []*releaseEntry
+	if product != nil {
+		live = product.at(statement.Size)
+	}
+	if refusal := checkRollList(statement.Live, live); refusal != nil {
+		return nil, asks, refusal
+	}
+	return &roll{index: s.Size(), product: statement.Product, size: statement.Size}, asks, nil
+}
+
+// CheckRoll judges what a roll at an index says that needs no other entry than
+// the authorities: its origin, its rules, a size that the log had, and one
+// authority in force at its size and at its index. The error is a
+// *release.Refusal.
+func (c *Chain) CheckRoll(index uint64, statement *release.Roll) error {
+	if refusal := c.checkRoll(index, statement); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+func (c *Chain) checkRoll(index uint64, statement *release.Roll) *release.Refusal {
+	if statement.Origin != c.origin {
+		return release.Refuse(CodeRollOrigin, "subject[0].name", statement.Origin, c.origin)
+	}
+	if statement.Rules != release.RollRules {
+		return release.Refuse(CodeRollRules, "predicate.rules", strconv.Itoa(statement.Rules), strconv.Itoa(release.RollRules))
+	}
+	if statement.Size > index {
+		return release.Refuse(CodeRollSizeAhead, "predicate.size", strconv.FormatUint(statement.Size, 10), "at most its own index "+formatIndex(index))
+	}
+	if c.At(statement.Size) != c.At(index) {
+		return release.Refuse(CodeRollAuthority, "predicate.size", strconv.FormatUint(statement.Size, 10),
+			"a size at which the authority is in force: above its index "+formatIndex(c.At(index).Index))
+	}
+	return nil
+}
+
+// checkRollList judges that a roll lists exactly what was live at its size.
+func checkRollList(listed []release.Digest, live []*releaseEntry) *release.Refusal {
+	wanted := make(map[release.Digest]bool, len(live))
+	for _, entry := range live {
+		wanted[entry.digest] = true
+	}
+	for i, digest := range listed {
+		if !wanted[digest] {
+			return release.Refuse(CodeRollLive, "predicate.live["+strconv.Itoa(i)+"]", digest.String(), "a release that was live at the roll's size")
+		}
+		delete(wanted, digest)
+	}
+	for _, entry := range live {
+		if wanted[entry.digest] {
+			return release.Refuse(CodeRollLive, "predicate.live", "a list without "+entry.digest.String(), "every release that was live at the roll's size")
+		}
+	}
+	return nil
+}
+
+// enter keeps the roll as its product's newest. A struck one stays it: no roll
+// after the authority that strikes it can name a size as small.
+func (l *roll) enter(s *State, r *record) {
+	s.product(l.product).newestRoll = l
+	s.strikeAtBirth(l.index, r)
+}
