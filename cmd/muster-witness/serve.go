@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/server"
+	"github.com/muster-log/muster/witness/state"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var data, key, listen string
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "serve --data DIR --key FILE --listen ADDR",
+		Short: "answer logs and monitors until stopped by SIGTERM or SIGINT",
+		Args:  arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := required(cmd, "data", "key", "listen"); err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), data, key, listen, verbose)
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", "", "the data directory; made if it does not exist")
+	cmd.Flags().StringVar(&key, "key", "", "the key file, from muster-witness key generate")
+	cmd.Flags().StringVar(&listen, "listen", "", "the address to listen on, such as 127.0.0.1:8080; port 0 takes a free one")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every refused request")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, data, keyPath, listen string, verbose bool) error {
+	logger := a.logger(verbose)
+	// The locks come before anything is read: a second process must not even
+	// look at a state that the first one is changing.
+	directoryLock, err := state.LockDirectory(data)
+	if err != nil {
+		return err
+	}
+	defer directoryLock.Close()
+	keys, err := readKeyFile(keyPath)
+	if err != nil {
+		return err
+	}
+	keyLock, err := state.LockKey(keyPath)
+	if err != nil {
+		return err
+	}
+	defer keyLock.Close()
+	db, err := state.Create(ctx, data)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	w, err := witness.New(witness.Config{Keys: keys, State: db})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen on %q: %w: choose another --listen address", listen, err)
+	}
+	logger.Info("listening", "address", listener.Addr().String(), "url", "http://"+listener.Addr().String(), "witness", w.Keys()[0].Name)
+	if err := server.New(w, logger, server.Timeouts{}).Serve(ctx, listener); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// logger writes to standard error, under --json one object a line.
+func (a *app) logger(verbose bool) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if verbose {
+		options.Level = slog.LevelDebug
+	}
+	if a.json {
+		return slog.New(slog.NewJSONHandler(a.errOut, options))
+	}
+	return slog.New(slog.NewTextHandler(a.errOut, options))
+}

@@ -1,0 +1,49 @@
+//go:build unix
+
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// lockName is the file inside the data directory whose lock the serving
+// process holds. It is not the database: a second process may add a log.
+const lockName = "serve.lock"
+
+// LockDirectory takes the data directory for this process to serve from,
+// until it is closed or the process ends in whatever way.
+func LockDirectory(directory string) (io.Closer, error) {
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	return lock(filepath.Join(directory, lockName), os.O_RDWR|os.O_CREATE)
+}
+
+// LockKey takes a key file for this process: two witnesses with one key but
+// two memories could cosign two histories. A copy of the file, here or on
+// another machine, is beyond what a lock can see.
+func LockKey(path string) (io.Closer, error) {
+	return lock(path, os.O_RDONLY)
+}
+
+// lock takes the exclusive lock of a file, which the kernel releases with the
+// process, so no stale one is ever left behind.
+func lock(path string, flags int) (io.Closer, error) {
+	file, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s is in use by another witness process: stop that one first", path)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return file, nil
+}
