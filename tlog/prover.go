@@ -247,9 +247,9 @@ func (r *reading) rehash(nodes proof.Nodes) ([]Hash, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join the nodes of a proof: %w", err)
 	}
-	hashes := make([]Hash, len(joined))
-	for i := range joined {
-		hashes[i] = Hash(joined[i])
+	var hashes []Hash
+	for _, hash := range joined {
+		hashes = append(hashes, Hash(hash))
 	}
 	return hashes, nil
 }
