@@ -54,12 +54,11 @@ type Followed struct {
 // A State remembers the logs that are followed and the latest checkpoint of
 // each. witness/state keeps one in SQLite.
 type State interface {
-	// Lookup returns a followed log and its latest checkpoint, or
-	// ErrUnknownOrigin.
-	Lookup(ctx context.Context, origin string) (Log, Latest, error)
-	// LatestByHash is the latest checkpoint of the origin with that SHA-256,
-	// zero if there is none yet, or ErrUnknownOrigin.
-	LatestByHash(ctx context.Context, originHash [sha256.Size]byte) (Latest, error)
+	// Log returns a followed log, or ErrUnknownOrigin.
+	Log(ctx context.Context, origin string) (Log, error)
+	// Latest is the latest checkpoint of the origin with that SHA-256, zero if
+	// there is none yet, or ErrUnknownOrigin.
+	Latest(ctx context.Context, originHash [sha256.Size]byte) (Latest, error)
 	// Advance replaces the latest checkpoint of an origin in one atomic step:
 	// ErrConflict, and no change, unless from is still the latest. It returns
 	// nil only once the change would survive the loss of power.

@@ -76,7 +76,7 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 		return nil, err
 	}
 	origin := request.Checkpoint.Origin
-	log, _, err := w.lookup(ctx, origin)
+	log, err := w.lookup(ctx, origin)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,9 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 	stripe.Lock()
 	defer stripe.Unlock()
 	for range 3 {
-		_, latest, err := w.lookup(ctx, origin)
+		latest, err := w.state.Latest(ctx, sha256.Sum256([]byte(origin)))
 		if err != nil {
-			return nil, err
+			return nil, &Error{Kind: KindUnavailable, Origin: origin, Err: fmt.Errorf("read the state: %w", err)}
 		}
 		if err := decide(request, latest); err != nil {
 			return nil, err
@@ -176,20 +176,20 @@ func (w *Witness) timestamp(latest Latest) (uint64, error) {
 	return max(uint64(now.Unix()), latest.Time), nil
 }
 
-// lookup maps the state's answer to an error of the call.
-func (w *Witness) lookup(ctx context.Context, origin string) (Log, Latest, error) {
+// lookup finds the log of an origin, with the call's errors.
+func (w *Witness) lookup(ctx context.Context, origin string) (Log, error) {
 	if err := CheckOrigin(origin); err != nil {
 		// No log with such an origin can be followed, so none is known.
-		return Log{}, Latest{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: err}
+		return Log{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: err}
 	}
-	log, latest, err := w.state.Lookup(ctx, origin)
+	log, err := w.state.Log(ctx, origin)
 	if errors.Is(err, ErrUnknownOrigin) {
-		return Log{}, Latest{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: errors.New("this witness does not follow that origin; ask its operator to add the log")}
+		return Log{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: errors.New("this witness does not follow that origin; ask its operator to add the log")}
 	}
 	if err != nil {
-		return Log{}, Latest{}, &Error{Kind: KindUnavailable, Origin: origin, Err: fmt.Errorf("read the state: %w", err)}
+		return Log{}, &Error{Kind: KindUnavailable, Origin: origin, Err: fmt.Errorf("read the state: %w", err)}
 	}
-	return log, latest, nil
+	return log, nil
 }
 
 // Checkpoint returns the latest checkpoint cosigned for the log whose origin
@@ -199,7 +199,7 @@ func (w *Witness) lookup(ctx context.Context, origin string) (Log, Latest, error
 //
 // See https://c2sp.org/tlog-witness, "Monitor Retrieval Mechanism".
 func (w *Witness) Checkpoint(ctx context.Context, originHash [sha256.Size]byte) (Latest, error) {
-	latest, err := w.state.LatestByHash(ctx, originHash)
+	latest, err := w.state.Latest(ctx, originHash)
 	if err != nil {
 		return Latest{}, err
 	}

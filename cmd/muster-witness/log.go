@@ -35,7 +35,7 @@ func (a *app) logAddCommand() *cobra.Command {
 			}
 			key, err := tlog.ParseVerifierKey(args[0])
 			if err != nil {
-				return usage(cmd, fmt.Errorf("verifier key %+.80q: %w", args[0], err))
+				return usage(cmd, err)
 			}
 			if key.Type != tlog.TypeEd25519 && key.Type != tlog.TypeCosignatureMLDSA44 {
 				return usage(cmd, fmt.Errorf("verifier key of %q is of type %v, a log signs with Ed25519 (0x01) or ML-DSA-44 (0x06): take the key of the log, not of a witness", key.Name, key.Type))

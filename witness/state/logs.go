@@ -38,7 +38,7 @@ func (db *DB) AddLog(ctx context.Context, origin string, key tlog.VerifierKey) (
 		return false, err
 	}
 	defer query.Close()
-	keys, err := logKeys(ctx, query, origin)
+	keys, err := db.logKeys(ctx, query, origin)
 	if err != nil {
 		return false, err
 	}

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	_ "github.com/ncruces/go-sqlite3/driver"
 
@@ -36,11 +37,14 @@ const readers = 4
 // DB is a witness's database.
 type DB struct {
 	read   *sql.DB
-	lookup *sql.Stmt
 	keys   *sql.Stmt
-	byHash *sql.Stmt
+	latest *sql.Stmt
 	write  *sql.DB
 	writer *writer
+
+	// parsed holds the keys of log_keys by their vkey, because checking one
+	// costs more than reading it. Only the operator adds to it.
+	parsed sync.Map
 }
 
 var _ witness.State = (*DB)(nil)
@@ -89,9 +93,8 @@ func open(ctx context.Context, directory string) (_ *DB, err error) {
 	db.read.SetMaxOpenConns(readers)
 	db.read.SetMaxIdleConns(readers)
 	for query, statement := range map[string]**sql.Stmt{
-		lookupQuery: &db.lookup,
 		keysQuery:   &db.keys,
-		byHashQuery: &db.byHash,
+		latestQuery: &db.latest,
 	} {
 		if *statement, err = db.read.PrepareContext(ctx, query); err != nil {
 			return nil, err
@@ -149,31 +152,28 @@ func (db *DB) Close() error {
 }
 
 const (
-	lookupQuery = `SELECT latest.size, latest.root, latest.time, latest.note
-		FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin = ?`
-	byHashQuery = `SELECT latest.size, latest.root, latest.time, latest.note
+	latestQuery = `SELECT latest.size, latest.root, latest.time, latest.note
 		FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin_hash = ?`
 	keysQuery     = `SELECT vkey FROM log_keys WHERE origin = ? ORDER BY vkey`
 	followedQuery = `SELECT origin, latest.size, latest.root, latest.time, latest.note
 		FROM logs LEFT JOIN latest USING (origin) ORDER BY origin LIMIT ?`
 )
 
-// Lookup implements [witness.State].
-func (db *DB) Lookup(ctx context.Context, origin string) (witness.Log, witness.Latest, error) {
-	latest, err := scanLatest(db.lookup.QueryRowContext(ctx, origin))
+// Log implements [witness.State].
+func (db *DB) Log(ctx context.Context, origin string) (witness.Log, error) {
+	keys, err := db.logKeys(ctx, db.keys, origin)
 	if err != nil {
-		return witness.Log{}, witness.Latest{}, err
+		return witness.Log{}, err
 	}
-	keys, err := logKeys(ctx, db.keys, origin)
-	if err != nil {
-		return witness.Log{}, witness.Latest{}, err
+	if len(keys) == 0 {
+		return witness.Log{}, witness.ErrUnknownOrigin
 	}
-	return witness.Log{Origin: origin, Keys: keys}, latest, nil
+	return witness.Log{Origin: origin, Keys: keys}, nil
 }
 
-// LatestByHash implements [witness.State].
-func (db *DB) LatestByHash(ctx context.Context, originHash [sha256.Size]byte) (witness.Latest, error) {
-	return scanLatest(db.byHash.QueryRowContext(ctx, originHash[:]))
+// Latest implements [witness.State].
+func (db *DB) Latest(ctx context.Context, originHash [sha256.Size]byte) (witness.Latest, error) {
+	return scanLatest(db.latest.QueryRowContext(ctx, originHash[:]))
 }
 
 // Followed implements [witness.State].
@@ -195,7 +195,7 @@ func (db *DB) Followed(ctx context.Context, limit int) ([]witness.Followed, erro
 		return nil, err
 	}
 	for i := range logs {
-		if logs[i].Keys, err = logKeys(ctx, db.keys, logs[i].Origin); err != nil {
+		if logs[i].Keys, err = db.logKeys(ctx, db.keys, logs[i].Origin); err != nil {
 			return nil, err
 		}
 	}
@@ -221,7 +221,7 @@ func scanLatest(row interface{ Scan(...any) error }, before ...any) (witness.Lat
 }
 
 // logKeys reads the keys of an origin.
-func logKeys(ctx context.Context, query *sql.Stmt, origin string) ([]tlog.VerifierKey, error) {
+func (db *DB) logKeys(ctx context.Context, query *sql.Stmt, origin string) ([]tlog.VerifierKey, error) {
 	rows, err := query.QueryContext(ctx, origin)
 	if err != nil {
 		return nil, err
@@ -233,11 +233,22 @@ func logKeys(ctx context.Context, query *sql.Stmt, origin string) ([]tlog.Verifi
 		if err := rows.Scan(&vkey); err != nil {
 			return nil, err
 		}
-		key, err := tlog.ParseVerifierKey(vkey)
+		key, err := db.parseKey(vkey)
 		if err != nil {
 			return nil, fmt.Errorf("the database holds a bad key for %q: %w", origin, err)
 		}
 		keys = append(keys, key)
 	}
 	return keys, rows.Err()
+}
+
+func (db *DB) parseKey(vkey string) (tlog.VerifierKey, error) {
+	if key, ok := db.parsed.Load(vkey); ok {
+		return key.(tlog.VerifierKey), nil
+	}
+	key, err := tlog.ParseVerifierKey(vkey)
+	if err == nil {
+		db.parsed.Store(vkey, key)
+	}
+	return key, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 
 	"github.com/muster-log/muster/witness"
 )
@@ -29,6 +30,7 @@ type writer struct {
 	first, update *sql.Stmt
 	queue         chan advance
 	quit, stopped chan struct{}
+	stopOnce      sync.Once
 }
 
 const (
@@ -67,7 +69,7 @@ func (db *DB) Advance(ctx context.Context, origin string, from, to witness.Lates
 
 // stop waits for the transaction under way and ends the writer.
 func (w *writer) stop() {
-	close(w.quit)
+	w.stopOnce.Do(func() { close(w.quit) })
 	<-w.stopped
 }
 

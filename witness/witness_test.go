@@ -1,0 +1,233 @@
+package witness_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/witnesstest"
+)
+
+// memory is a state for one log whose next changes can be made to fail.
+type memory struct {
+	mu     sync.Mutex
+	log    witness.Log
+	latest witness.Latest
+	// before runs ahead of each change, in place of another process.
+	before func(*memory)
+	// failure is the next change's error; kept says whether it is made anyhow.
+	failure error
+	kept    bool
+}
+
+func (m *memory) Log(_ context.Context, origin string) (witness.Log, error) {
+	if origin != m.log.Origin {
+		return witness.Log{}, witness.ErrUnknownOrigin
+	}
+	return m.log, nil
+}
+
+func (m *memory) Latest(_ context.Context, hash [sha256.Size]byte) (witness.Latest, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if hash != sha256.Sum256([]byte(m.log.Origin)) {
+		return witness.Latest{}, witness.ErrUnknownOrigin
+	}
+	return m.latest, nil
+}
+
+func (m *memory) Advance(_ context.Context, _ string, from, to witness.Latest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.before != nil {
+		m.before(m)
+	}
+	if m.latest.Size != from.Size || m.latest.Root != from.Root || m.latest.Time != from.Time {
+		return witness.ErrConflict
+	}
+	failure := m.failure
+	m.failure = nil
+	if failure == nil || m.kept {
+		m.latest = to
+	}
+	return failure
+}
+
+func (m *memory) Followed(context.Context, int) ([]witness.Followed, error) {
+	return []witness.Followed{{Log: m.log, Latest: m.latest}}, nil
+}
+
+// clock is a clock that a test sets.
+type clock struct{ now time.Time }
+
+func (c *clock) read() time.Time { return c.now }
+
+var start = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// newWitness returns a witness that follows log.
+func newWitness(t *testing.T, log *witnesstest.Log) (*witness.Witness, *memory, *clock) {
+	t.Helper()
+	keys, err := witness.GenerateKeys("witness.example/w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := &memory{log: witness.Log{Origin: log.Origin, Keys: []tlog.VerifierKey{log.Key.Verifier()}}}
+	at := &clock{start}
+	w, err := witness.New(witness.Config{Keys: keys, State: state, Now: at.read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, state, at
+}
+
+// times submits a request and returns the time stamps of the cosignatures.
+func times(t *testing.T, w *witness.Witness, request *witness.AddCheckpoint) []uint64 {
+	t.Helper()
+	answer, err := w.AddCheckpoint(t.Context(), request.Marshal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := tlog.ParseSignatureLines(string(answer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigned, err := request.Checkpoint.With(lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosignatures, err := cosigned.Cosignatures(w.Keys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stamps []uint64
+	for _, cosignature := range cosignatures {
+		stamps = append(stamps, cosignature.Time)
+	}
+	return stamps
+}
+
+func TestW6ClockStepsBack(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 9)
+	w, _, at := newWitness(t, log)
+	first := uint64(start.Unix())
+	for i, step := range []struct {
+		clock    time.Duration
+		from, to int
+		want     uint64
+	}{
+		{0, 0, 3, first},
+		{-time.Hour, 3, 5, first},
+		{-time.Hour, 5, 5, first},
+		{time.Minute, 5, 9, first + 60},
+		{time.Second, 9, 9, first + 60},
+	} {
+		at.now = start.Add(step.clock)
+		if got, want := times(t, w, log.Request(step.from, step.to)), []uint64{step.want, step.want}; !slices.Equal(got, want) {
+			t.Errorf("step %d: got time stamps %d, want %d", i, got, want)
+		}
+	}
+}
+
+func TestW6ClockNeverSet(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 3)
+	w, state, at := newWitness(t, log)
+	for _, now := range []time.Time{time.Unix(0, 0), time.Unix(-1, 0), time.Unix(1000, 0)} {
+		at.now = now
+		_, err := w.AddCheckpoint(t.Context(), log.Request(0, 3).Marshal())
+		if got := kindOf(err); got != witness.KindUnavailable || state.latest.Note != nil {
+			t.Errorf("clock %v: got %s, kept %q", now, got, state.latest.Note)
+		}
+	}
+}
+
+// TestW4StateNotDurable: no cosignature leaves for a state that is not kept,
+// and the witness goes on from what was kept.
+func TestW4StateNotDurable(t *testing.T) {
+	for name, kept := range map[string]bool{"failed and not kept": false, "failed and kept": true} {
+		t.Run(name, func(t *testing.T) {
+			log := witnesstest.NewLog(t, "log.example/a", 9)
+			w, state, at := newWitness(t, log)
+			times(t, w, log.Request(0, 3))
+			at.now = start.Add(time.Second)
+
+			state.failure, state.kept = errors.New("disk full"), kept
+			answer, err := w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal())
+			if got := kindOf(err); got != witness.KindUnavailable || answer != nil {
+				t.Fatalf("got %s and answer %q", got, answer)
+			}
+
+			_, err = w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal())
+			want := witness.Kind("accepted")
+			if kept {
+				want = witness.KindOldSize
+			}
+			if got := kindOf(err); got != want {
+				t.Errorf("after it: got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestW3AnotherProcessMovesTheState: the compare-and-swap decides, not the
+// lock inside this process.
+func TestW3AnotherProcessMovesTheState(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 9)
+	w, state, _ := newWitness(t, log)
+	times(t, w, log.Request(0, 3))
+	moved := witness.Latest{Size: 7, Root: log.Root(7), Time: uint64(start.Unix()), Note: []byte("another's")}
+	state.before = func(m *memory) { m.latest = moved }
+	_, err := w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal())
+	var refusal *witness.Error
+	if !errors.As(err, &refusal) || refusal.Kind != witness.KindOldSize || refusal.Size != 7 {
+		t.Errorf("got %v, want a conflict with size 7", err)
+	}
+	if state.latest.Size != 7 {
+		t.Errorf("the state went back to %d", state.latest.Size)
+	}
+}
+
+func TestW3StateThatNeverRests(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 9)
+	w, state, _ := newWitness(t, log)
+	times(t, w, log.Request(0, 3))
+	state.before = func(m *memory) { m.latest.Time++ }
+	_, err := w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal())
+	if got := kindOf(err); got != witness.KindUnavailable {
+		t.Errorf("got %s, want %s", got, witness.KindUnavailable)
+	}
+}
+
+// TestRepeatWithinOneSecond: the answer is the same bytes, and not written
+// again; but other extension lines make another text, which is signed anew.
+func TestRepeatWithinOneSecond(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 3)
+	w, state, at := newWitness(t, log)
+	submit := func(request *witness.AddCheckpoint) string {
+		t.Helper()
+		answer, err := w.AddCheckpoint(t.Context(), request.Marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer)
+	}
+	first := submit(log.Request(0, 3))
+	writes := 0
+	state.before = func(*memory) { writes++ }
+	if again := submit(log.Request(3, 3)); again != first || writes != 0 {
+		t.Errorf("the repeated request was signed again, with %d writes", writes)
+	}
+	extended := &witness.AddCheckpoint{OldSize: 3, Checkpoint: log.Checkpoint(3, "extension")}
+	if got := times(t, w, extended); len(got) != 1 || writes != 1 {
+		t.Errorf("with an extension line: %d cosignatures of this text, %d writes; want 1 and 1", len(got), writes)
+	}
+	at.now = start.Add(time.Second)
+	if later := submit(log.Request(3, 3)); later == first {
+		t.Error("a second later the cosignatures are still the old ones")
+	}
+}
