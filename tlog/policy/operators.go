@@ -28,6 +28,7 @@ type electorate struct {
 	// votes holds, for each operator but the log's, its witnesses in the tree.
 	votes     []set
 	operators []string // names, as votes
+	steps     int      // of choose, for those who bound their work
 }
 
 func (p *Policy) electorate(operators map[string]string, logOperator string) *electorate {
@@ -75,6 +76,7 @@ func (e *electorate) met(present set) bool {
 // choose takes one witness of each set in open. Taking more never harms, so
 // it is settled as soon as those taken suffice, or all that are left do not.
 func (e *electorate) choose(taken set, open []set) bool {
+	e.steps++
 	if e.tree.met(taken) {
 		return true
 	}

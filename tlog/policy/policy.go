@@ -12,7 +12,9 @@ package policy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,7 +89,7 @@ func Parse(data []byte) (*Policy, error) {
 		}
 	}
 	if !bytes.HasSuffix(data, []byte("\n")) {
-		return nil, fmt.Errorf("policy: the last line does not end in a line feed")
+		return nil, errors.New("policy: the last line does not end in a line feed")
 	}
 	r := &reader{defined: make(map[string]bool), used: make(map[string]string)}
 	number := 0
@@ -102,7 +104,7 @@ func Parse(data []byte) (*Policy, error) {
 		}
 	}
 	if r.policy.Quorum == "" {
-		return nil, fmt.Errorf("policy: no quorum line")
+		return nil, errors.New("policy: no quorum line")
 	}
 	return &r.policy, nil
 }
@@ -113,13 +115,16 @@ func (p *Policy) Check() error {
 	if err != nil {
 		return err
 	}
-	if len(read.Logs) != len(p.Logs) || len(read.Witnesses) != len(p.Witnesses) || len(read.Groups) != len(p.Groups) {
-		return fmt.Errorf("policy: a name or URL holds white space or begins a comment")
-	}
-	for i, g := range p.Groups {
-		if read.Groups[i].Name != g.Name || len(read.Groups[i].Members) != len(g.Members) {
-			return fmt.Errorf("policy: group %q holds a name with white space", g.Name)
-		}
+	same := read.Quorum == p.Quorum &&
+		slices.EqualFunc(read.Logs, p.Logs, func(a, b Log) bool { return a.URL == b.URL && a.Key.Equal(b.Key) }) &&
+		slices.EqualFunc(read.Witnesses, p.Witnesses, func(a, b Witness) bool {
+			return a.Name == b.Name && a.URL == b.URL && a.Key.Equal(b.Key)
+		}) &&
+		slices.EqualFunc(read.Groups, p.Groups, func(a, b Group) bool {
+			return a.Name == b.Name && a.Threshold == b.Threshold && slices.Equal(a.Members, b.Members)
+		})
+	if !same {
+		return errors.New("policy: a name or URL holds white space: it would read back as another policy")
 	}
 	return nil
 }

@@ -25,9 +25,10 @@ type Tolerance struct {
 	LyingKnown bool
 }
 
-// maxBlockingSteps bounds the search for a blocking set. It is not reached
-// unless operators have witnesses in several groups.
-const maxBlockingSteps = 1 << 14
+// maxBlockingSteps bounds the search for a blocking set, in steps of
+// electorate.choose, to about a second. It is not reached unless operators have
+// witnesses in several groups.
+const maxBlockingSteps = 1 << 20
 
 // Tolerates computes what the policy withstands under the rule of operators.
 // The policy and the operators must pass CheckOperators.
@@ -252,10 +253,10 @@ func (b *ballot) overlap() int {
 // quorum, so it is found by trying each operator of one such set, to growing
 // depths. False: given up after maxBlockingSteps.
 func (e *electorate) searchBlocking() (operatorSet, bool) {
-	steps := 0
+	limit := e.steps + maxBlockingSteps
 	var search func(removed operatorSet, depth int) (operatorSet, bool)
 	search = func(removed operatorSet, depth int) (operatorSet, bool) {
-		if steps++; steps > maxBlockingSteps {
+		if e.steps > limit {
 			return 0, false
 		}
 		meeting, ok := e.meetingWithout(removed)
@@ -269,7 +270,7 @@ func (e *electorate) searchBlocking() (operatorSet, bool) {
 		}
 		return 0, false
 	}
-	for depth := 1; depth <= len(e.operators) && steps <= maxBlockingSteps; depth++ {
+	for depth := 1; depth <= len(e.operators) && e.steps <= limit; depth++ {
 		if found, ok := search(0, depth); ok {
 			return found, true
 		}
