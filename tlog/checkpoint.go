@@ -138,7 +138,8 @@ var ErrNotSigned = errors.New("no signature by a known key")
 // VerifySignature checks the log's signature: at least one line is by one of
 // the keys, and every line by one of them verifies, wherever it stands. Lines
 // by other keys are ignored. Keys of type 0x01 sign the text; a log may also
-// sign with a cosignature key.
+// sign with a cosignature key, under the rules of Cosignatures: a time stamp
+// other than 0, and under 0x06 no extension lines.
 //
 // It does not compare key names with the origin. A log key's name should be
 // its origin; package policy demands it.

@@ -243,6 +243,10 @@ func TestC4KindsOfSignatureDoNotMix(t *testing.T) {
 		if _, err := signed.Cosignatures([]VerifierKey{logKey.Verifier()}); !errors.Is(err, ErrKeyType) {
 			t.Errorf("got %v, want ErrKeyType", err)
 		}
+		signed, _ = NewSignedCheckpoint(c, cosignature)
+		if _, err := signed.Cosignatures([]VerifierKey{cosigner.Verifier(), logKey.Verifier()}); !errors.Is(err, ErrKeyType) {
+			t.Errorf("without a line of it: got %v, want ErrKeyType", err)
+		}
 		if _, err := logKey.Cosign(c, 5); !errors.Is(err, ErrKeyType) {
 			t.Errorf("a 0x01 key cosigned: %v", err)
 		}

@@ -74,6 +74,22 @@ func TestC2InclusionRefused(t *testing.T) {
 	}
 }
 
+// A tree of 2^63 equal leaves has a proof that would hold.
+func TestC2InclusionInSize2To63(t *testing.T) {
+	node := testLeaf(0)
+	var hashes []Hash
+	for level := range 63 {
+		if level == 62 {
+			if err := VerifyInclusion(0, 1<<62, testLeaf(0), hashes, node); err != nil {
+				t.Errorf("size 2^62: %v", err)
+			}
+		}
+		hashes = append(hashes, node)
+		node = NodeHash(node, node)
+	}
+	wantError(t, VerifyInclusion(0, 1<<63, testLeaf(0), hashes, node), "at most 2^63-1")
+}
+
 func TestC2ConsistencyRefused(t *testing.T) {
 	leaves := testLeaves(11)
 	root, older, good := treeHash(leaves), treeHash(leaves[:6]), proofOf(6, leaves)

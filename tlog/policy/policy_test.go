@@ -222,6 +222,19 @@ func TestC1PolicyMalformed(t *testing.T) {
 	}
 }
 
+// Parsed keys whose ids collide by chance cannot be made here in a moment.
+func TestW7KeyIDCollision(t *testing.T) {
+	r := &reader{defined: make(map[string]bool), used: make(map[string]string)}
+	a, b := witnessKey(t, "a"), witnessKey(t, "b")
+	b.Name, b.KeyID = a.Name, a.KeyID
+	if err := r.claim(a, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.claim(b, "b"); err == nil {
+		t.Error("accepted two keys of one name and id")
+	}
+}
+
 func TestParseLimits(t *testing.T) {
 	lines := func(n int, line func(i int) string) string {
 		var b strings.Builder
