@@ -1,0 +1,15 @@
+// Package cosign collects cosignatures from witnesses over the C2SP tlog-witness
+// protocol (https://c2sp.org/tlog-witness), for a log that trusts none of them
+// singly.
+//
+// A witness is somebody else's server: its answers are bounded before they are
+// read, redirects are not followed, every cosignature is verified against the
+// key of the policy, and its time stamp must lie within MaxClockSkew of ours. A
+// witness that fails is asked again only after a back-off; one that hangs delays
+// nobody, because a round ends as soon as the quorum is met.
+//
+// A witness that answers with a smaller size than it once cosigned has lost
+// state: it gets the proof it needs, and an alarm is raised. A witness that
+// answers with a larger size than this log ever signed proves that either it or
+// this log is wrong: nothing is sent to it any more, and an alarm is raised.
+package cosign

@@ -1,0 +1,286 @@
+package cosign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/policy"
+)
+
+const (
+	// DefaultTimeout bounds one exchange with a witness. Witnesses answer in
+	// milliseconds on one continent and well under a second across the world.
+	DefaultTimeout = 5 * time.Second
+
+	// DefaultGrace is how long a round that has its quorum still waits for the
+	// others, so that a proof carries more cosignatures than the least possible.
+	DefaultGrace = 10 * time.Millisecond
+
+	// firstBackoff and lastBackoff bound how long a failing witness is left
+	// alone; the pause doubles from one to the other.
+	firstBackoff = 500 * time.Millisecond
+	lastBackoff  = 30 * time.Second
+)
+
+// Options are the settings of a Group. The zero value of each means its default.
+type Options struct {
+	Timeout time.Duration    // default DefaultTimeout
+	Grace   time.Duration    // default DefaultGrace; negative: none
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default slog.Default()
+}
+
+// Group is the witnesses of a policy. It implements log.Cosigner.
+type Group struct {
+	policy    *policy.Policy
+	options   Options
+	witnesses []*witness
+}
+
+// witness is what the group knows of one endpoint.
+type witness struct {
+	endpoint
+	names []string
+
+	mu       sync.Mutex
+	busy     bool
+	size     uint64 // last size cosigned, or named in a 409
+	cosigned time.Time
+	failed   error
+	failures int
+	retryAt  time.Time
+	alarm    string
+}
+
+// NewGroup prepares the witnesses of a policy. Witness lines with one URL are one
+// server with several keys. Every witness needs a URL.
+func NewGroup(p *policy.Policy, options Options) (*Group, error) {
+	if options.Timeout == 0 {
+		options.Timeout = DefaultTimeout
+	}
+	if options.Grace == 0 {
+		options.Grace = DefaultGrace
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	client := &http.Client{
+		Timeout: options.Timeout,
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost:    4,
+			IdleConnTimeout:        5 * time.Minute,
+			DisableCompression:     true,
+			MaxResponseHeaderBytes: 16 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	group := &Group{policy: p, options: options}
+	byURL := map[string]*witness{}
+	for _, line := range p.Witnesses {
+		if line.URL == "" {
+			return nil, fmt.Errorf("policy: witness %s has no URL, so the log cannot reach it", line.Name)
+		}
+		url := strings.TrimRight(line.URL, "/")
+		w := byURL[url]
+		if w == nil {
+			w = &witness{endpoint: endpoint{url: url, client: client}}
+			byURL[url] = w
+			group.witnesses = append(group.witnesses, w)
+		}
+		w.keys = append(w.keys, line.Key)
+		w.names = append(w.names, line.Name)
+	}
+	return group, nil
+}
+
+// outcome is one witness's part in a round.
+type outcome struct {
+	witness *witness
+	lines   []tlog.NoteSignature
+	err     error
+}
+
+// Cosign implements log.Cosigner.
+func (g *Group) Cosign(ctx context.Context, note []byte, consistency func(context.Context, uint64) ([]tlog.Hash, error)) ([]byte, error) {
+	checkpoint, err := tlog.ParseCheckpoint(note)
+	if err != nil {
+		return nil, fmt.Errorf("own checkpoint: %w", err)
+	}
+	r := request{note: note, checkpoint: checkpoint, consistency: share(consistency)}
+	results := make(chan outcome, len(g.witnesses))
+	asked := 0
+	now := g.options.Now()
+	for _, w := range g.witnesses {
+		if !w.start(now) {
+			continue
+		}
+		asked++
+		go func() { results <- g.ask(ctx, w, r) }()
+	}
+
+	present := map[string]bool{}
+	cosigned := checkpoint
+	met := g.policy.Met(func(policy.Witness) bool { return false })
+	var grace <-chan time.Time
+	for asked > 0 {
+		if met && grace == nil {
+			if g.options.Grace < 0 {
+				break
+			}
+			timer := time.NewTimer(g.options.Grace)
+			defer timer.Stop()
+			grace = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-grace:
+			asked = 0
+			continue
+		case result := <-results:
+			asked--
+			if result.err != nil {
+				continue
+			}
+			with, err := cosigned.With(result.lines...)
+			if err != nil {
+				continue
+			}
+			cosigned = with
+			for _, line := range result.lines {
+				for i, key := range result.witness.keys {
+					if key.Name == line.Name && key.KeyID == line.KeyID {
+						present[result.witness.names[i]] = true
+					}
+				}
+			}
+			met = g.policy.Met(func(w policy.Witness) bool { return present[w.Name] })
+		}
+	}
+	if !met {
+		return nil, &NoQuorumError{Missing: g.missing(present)}
+	}
+	return cosigned.Marshal(), nil
+}
+
+// ask runs one exchange and records how it went. It goes on after the round has
+// ended, because the witness may cosign all the same.
+func (g *Group) ask(ctx context.Context, w *witness, r request) outcome {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.options.Timeout)
+	defer cancel()
+	w.mu.Lock()
+	from := min(w.size, r.checkpoint.Size)
+	cosignedBefore := !w.cosigned.IsZero()
+	w.mu.Unlock()
+	result, err := w.addCheckpoint(ctx, from, r, g.options.Now())
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = false
+	now := g.options.Now()
+	if result.lost.ok && cosignedBefore {
+		w.alarm = fmt.Sprintf("lost state: it cosigned size %d and then answered %d", result.lost.from, result.lost.to)
+		g.options.Logger.Error("witness lost state", "witness", w.name(), "cosigned", result.lost.from, "answered", result.lost.to)
+	}
+	if err != nil {
+		if w.failures == 0 || err.Error() != w.failed.Error() {
+			g.options.Logger.Warn("witness does not cosign", "witness", w.name(), "url", w.url, "error", err)
+		}
+		if errors.Is(err, ErrLarger) || errors.Is(err, ErrContradiction) {
+			w.alarm = err.Error()
+		}
+		w.failed = err
+		w.retryAt = now.Add(min(firstBackoff<<min(w.failures, 16), lastBackoff))
+		w.failures++
+		return outcome{witness: w, err: err}
+	}
+	if w.failures > 0 {
+		g.options.Logger.Info("witness cosigns again", "witness", w.name(), "after failures", w.failures)
+	}
+	w.failed, w.failures, w.retryAt = nil, 0, time.Time{}
+	w.size = r.checkpoint.Size
+	w.cosigned = now
+	return outcome{witness: w, lines: result.lines}
+}
+
+// start claims the witness for a round unless it is busy or left alone.
+func (w *witness) start(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy || now.Before(w.retryAt) {
+		return false
+	}
+	w.busy = true
+	return true
+}
+
+func (w *witness) name() string { return strings.Join(w.names, ",") }
+
+// missing lists the witnesses that gave nothing, each with the reason.
+func (g *Group) missing(present map[string]bool) []string {
+	var missing []string
+	for _, status := range g.Witnesses() {
+		if !present[status.Name] {
+			missing = append(missing, status.Name+": "+status.Problem())
+		}
+	}
+	return missing
+}
+
+// Witnesses implements log.Cosigner.
+func (g *Group) Witnesses() []log.WitnessStatus {
+	var all []log.WitnessStatus
+	for _, w := range g.witnesses {
+		w.mu.Lock()
+		for i, name := range w.names {
+			status := log.WitnessStatus{Name: name, Key: w.keys[i], URL: w.url, Size: w.size, Cosigned: w.cosigned, Alarm: w.alarm, RetryAt: w.retryAt}
+			if w.failed != nil {
+				status.Error = w.failed.Error()
+				status.UnknownLog = errors.Is(w.failed, ErrUnknownLog)
+			}
+			all = append(all, status)
+		}
+		w.mu.Unlock()
+	}
+	return all
+}
+
+// NoQuorumError says which witnesses kept a checkpoint from being published.
+type NoQuorumError struct {
+	Missing []string // "name: reason"
+}
+
+func (e *NoQuorumError) Error() string {
+	return "no quorum of witnesses: " + strings.Join(e.Missing, "; ")
+}
+
+// share makes each consistency proof once however many witnesses need it.
+func share(consistency func(context.Context, uint64) ([]tlog.Hash, error)) func(context.Context, uint64) ([]tlog.Hash, error) {
+	var mu sync.Mutex
+	type made struct {
+		proof []tlog.Hash
+		err   error
+	}
+	proofs := map[uint64]made{}
+	return func(ctx context.Context, from uint64) ([]tlog.Hash, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if m, ok := proofs[from]; ok {
+			return m.proof, m.err
+		}
+		proof, err := consistency(ctx, from)
+		proofs[from] = made{proof, err}
+		return proof, err
+	}
+}

@@ -1,0 +1,83 @@
+package cosign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/policy"
+)
+
+// Probe implements log.Cosigner: it asks every witness to cosign the last
+// checkpoint this log signed once more, and succeeds when so many have that the
+// rest alone cannot meet the quorum. Then no quorum can have cosigned anything
+// newer behind this log's back, and signing on cannot make a fork.
+//
+// A witness that answers with a larger size, or says that it holds another tree,
+// ends the probe at once with an error that says what to do.
+func (g *Group) Probe(ctx context.Context, note []byte, consistency func(context.Context, uint64) ([]tlog.Hash, error)) error {
+	checkpoint, err := tlog.ParseCheckpoint(note)
+	if err != nil {
+		return fmt.Errorf("last signed checkpoint: %w", err)
+	}
+	r := request{note: note, checkpoint: checkpoint, consistency: share(consistency)}
+	results := make(chan outcome, len(g.witnesses))
+	asked := 0
+	for _, w := range g.witnesses {
+		w.mu.Lock()
+		claimed := !w.busy
+		if claimed {
+			w.busy = true
+			// It has cosigned this very checkpoint, or one on the way to it; its
+			// own answer corrects the guess.
+			w.size = checkpoint.Size
+		}
+		w.mu.Unlock()
+		if claimed {
+			asked++
+			go func() { results <- g.ask(ctx, w, r) }()
+		}
+	}
+	confirmed := map[string]bool{}
+	var failures []string
+	for range asked {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case result := <-results:
+			switch {
+			case result.err == nil:
+				for _, name := range result.witness.names {
+					confirmed[name] = true
+				}
+			case errors.Is(result.err, ErrLarger), errors.Is(result.err, ErrContradiction):
+				return &RollbackError{Witness: result.witness.name(), Err: result.err, Size: checkpoint.Size}
+			default:
+				failures = append(failures, result.witness.name()+": "+result.err.Error())
+			}
+		}
+	}
+	if g.policy.Met(func(w policy.Witness) bool { return !confirmed[w.Name] }) && !g.policy.Met(func(policy.Witness) bool { return false }) {
+		return &NoQuorumError{Missing: failures}
+	}
+	return nil
+}
+
+// RollbackError says that a witness knows more of this log than the log does.
+type RollbackError struct {
+	Witness string
+	Size    uint64
+	Err     error
+}
+
+func (e *RollbackError) Error() string {
+	return strings.Join([]string{
+		fmt.Sprintf("witness %s %v", e.Witness, e.Err),
+		fmt.Sprintf("this log's data end at size %d", e.Size),
+		"if they were restored from an older copy, restore the newest one; signing on would fork the log. If the witness is wrong, remove it from log.policy and start again",
+	}, "; ")
+}
+
+func (e *RollbackError) Unwrap() error { return e.Err }

@@ -1,0 +1,192 @@
+package log
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-log/muster/tlog"
+)
+
+const (
+	// firstRetry and lastRetry bound the pause after a round without a quorum.
+	// Witnesses have back-offs of their own; this one keeps the log from
+	// signing in a tight loop while they are away.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 2 * time.Second
+
+	// roundTimeout bounds one collection of cosignatures.
+	roundTimeout = 10 * time.Second
+)
+
+// publishLoop signs, has cosigned, stores and announces checkpoints. last is the
+// last checkpoint that was signed before the start, nil if there was none.
+func (l *Log) publishLoop(ctx context.Context, last []byte) {
+	if !l.confirm(ctx, last) {
+		return
+	}
+	l.wakePublisher()
+	retry := firstRetry
+	republish := time.NewTimer(l.untilRepublish())
+	defer republish.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.grown:
+		case <-republish.C:
+		}
+		started := time.Now()
+		err := l.publish(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			l.published.fail(err)
+			l.config.Logger.Warn("not published", "error", err, "again in", retry)
+			pause(ctx, retry)
+			retry = min(2*retry, lastRetry)
+			l.wakePublisher()
+		default:
+			retry = firstRetry
+			pause(ctx, l.config.CheckpointInterval-time.Since(started))
+		}
+		republish.Reset(l.untilRepublish())
+	}
+}
+
+// confirm has the witnesses confirm the last signed checkpoint before anything
+// new is signed, and repeats that until it succeeds.
+func (l *Log) confirm(ctx context.Context, last []byte) bool {
+	if last == nil {
+		return true
+	}
+	checkpoint, err := tlog.ParseCheckpoint(last)
+	if err != nil {
+		l.published.fail(err)
+		return false
+	}
+	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
+		round, cancel := context.WithTimeout(ctx, roundTimeout)
+		err := l.config.Cosigner.Probe(round, last, l.consistencyTo(checkpoint.Size))
+		cancel()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		l.published.fail(fmt.Errorf("the last signed checkpoint is not confirmed by the witnesses: %w", err))
+		l.config.Logger.Warn("nothing is signed until the witnesses confirm the last signed checkpoint", "size", checkpoint.Size, "error", err)
+		pause(ctx, retry)
+	}
+}
+
+// publish makes one round: sign, write the high-water mark, cosign, store.
+func (l *Log) publish(ctx context.Context) error {
+	l.mu.RLock()
+	size, root, logTime := l.frontier.Size(), l.frontier.Root(), l.register.LogTime()
+	l.mu.RUnlock()
+	if size == 0 {
+		return nil
+	}
+	if behind := logTime.Sub(l.config.Now()); behind > admissionClockSkew {
+		return fmt.Errorf("this machine's clock is %s behind log time %s; set it", behind.Round(time.Second), logTime.Format(time.RFC3339))
+	}
+	note, err := l.sign(tlog.Checkpoint{Origin: l.config.Origin, Size: size, Root: root})
+	if err != nil {
+		return err
+	}
+	if err := l.config.HighWater.Store(note); err != nil {
+		return fmt.Errorf("high-water mark: %w", err)
+	}
+	round, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	cosigned, err := l.config.Cosigner.Cosign(round, note, l.consistencyTo(size))
+	if err != nil {
+		return err
+	}
+	checkpoint, err := tlog.ParseCheckpoint(cosigned)
+	if err != nil {
+		return fmt.Errorf("cosigned checkpoint: %w", err)
+	}
+	anchor := Anchor{Checkpoint: checkpoint.Checkpoint, Note: cosigned}
+	if err := l.config.Anchors.Put(ctx, anchor); err != nil {
+		return fmt.Errorf("store anchor: %w", err)
+	}
+	l.published.set(anchor)
+	l.config.Appender.Published(size)
+	return nil
+}
+
+// sign makes the log-signed note of a checkpoint. The root is computed from the
+// entries this process appended, not read from the tiles.
+func (l *Log) sign(checkpoint tlog.Checkpoint) ([]byte, error) {
+	signature, err := l.config.Key.SignNote(checkpoint.Text())
+	if err != nil {
+		return nil, fmt.Errorf("sign checkpoint: %w", err)
+	}
+	note := tlog.Note{Text: checkpoint.Text(), Signatures: []tlog.NoteSignature{signature}}
+	return note.Marshal(), nil
+}
+
+// lastSigned reads the high-water mark and checks that the data still hold what
+// it covers.
+func (l *Log) lastSigned(ctx context.Context) ([]byte, error) {
+	note, err := l.config.HighWater.Load()
+	if err != nil {
+		return nil, fmt.Errorf("high-water mark: %w", err)
+	}
+	newest, published := l.published.newest()
+	if note == nil {
+		if published {
+			return nil, errors.New("the high-water mark is gone although this log has published checkpoints; restore it, or copy the newest checkpoint that any witness or reader holds in its place")
+		}
+		return nil, nil
+	}
+	checkpoint, err := tlog.ParseCheckpoint(note)
+	if err != nil {
+		return nil, fmt.Errorf("high-water mark: %w", err)
+	}
+	if err := checkpoint.VerifySignature(l.Key()); err != nil {
+		return nil, fmt.Errorf("high-water mark: %w", err)
+	}
+	if err := l.checkKnown(ctx, checkpoint.Checkpoint, "high-water mark"); err != nil {
+		return nil, err
+	}
+	if published && newest.Checkpoint.Size > checkpoint.Size {
+		return nil, fmt.Errorf("the high-water mark has size %d, the newest published checkpoint %d: the mark was rolled back; put the newest checkpoint in its place", checkpoint.Size, newest.Checkpoint.Size)
+	}
+	return note, nil
+}
+
+// consistencyTo makes consistency proofs to a size out of the stored tiles.
+func (l *Log) consistencyTo(size uint64) func(context.Context, uint64) ([]tlog.Hash, error) {
+	prover := tlog.NewProver(size, l.config.Appender)
+	return func(ctx context.Context, from uint64) ([]tlog.Hash, error) {
+		return prover.Consistency(ctx, from)
+	}
+}
+
+func (l *Log) wakePublisher() {
+	select {
+	case l.grown <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Log) untilRepublish() time.Duration { return l.config.RepublishInterval }
+
+// pause waits for a duration or the end of the context.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
