@@ -1,0 +1,76 @@
+package verify
+
+// Code is the stable name of a check: lower case words joined by hyphens. A
+// code never changes its meaning.
+type Code string
+
+// The checks of a verdict about a release, in the order in which they stand.
+const (
+	// CodeBundleForm: the bytes are a proof bundle in its one encoding.
+	CodeBundleForm Code = "bundle-form"
+	// CodeOrigin: the policy has a log of the bundle's origin.
+	CodeOrigin Code = "origin"
+	// CodeLogSignature: that log signed the checkpoint.
+	CodeLogSignature Code = "log-signature"
+	// CodeQuorum: cosignatures meet the quorum, one vote for each operator and
+	// none for the log's.
+	CodeQuorum Code = "quorum"
+	// CodeCheckpointAge: the checkpoint is no older than checkpointMaxAge.
+	CodeCheckpointAge Code = "checkpoint-age"
+	// CodeAnchors: the log signed every anchor, and each leads to the checkpoint.
+	CodeAnchors Code = "anchors"
+	// CodeInclusion: every entry stands at its index of the checkpoint's tree.
+	CodeInclusion Code = "inclusion"
+	// CodeEntries: every entry is well formed, of a type that a bundle holds.
+	CodeEntries Code = "entries"
+	// CodeAuthorityPin: entry 0 is the authority that the requirements pin.
+	CodeAuthorityPin Code = "authority-pin"
+	// CodeAuthorityChain: the authorities are one chain of versions without gap,
+	// each signed by the roots of the one before and by its own.
+	CodeAuthorityChain Code = "authority-chain"
+	// CodeAuthorityOrigin: the newest authority declares the bundle's origin;
+	// else the log was retired, or belongs to somebody else.
+	CodeAuthorityOrigin Code = "authority-origin"
+	// CodeAuthorityExpires: the newest authority has not expired.
+	CodeAuthorityExpires Code = "authority-expires"
+	// CodeRelease: the bundle holds a release, and all in it are of one identity.
+	CodeRelease Code = "release"
+	// CodeReleaseSignatures: the release role signed every release entry under
+	// the authority in force at its index, which the entry names.
+	CodeReleaseSignatures Code = "release-signatures"
+	// CodeImages: the images in the bundle are exactly those of the release, each
+	// once, and logged before it.
+	CodeImages Code = "images"
+	// CodeImageSignatures: the image role signed every image likewise.
+	CodeImageSignatures Code = "image-signatures"
+	// CodeImageStatements: every image's statement holds together.
+	CodeImageStatements Code = "image-statements"
+	// CodeOSImage: the release has an image of kind os.
+	CodeOSImage Code = "os-image"
+	// CodeProduct: release and images are of one product, which is accepted.
+	CodeProduct Code = "product"
+	// CodeChannel: the release's channel is accepted.
+	CodeChannel Code = "channel"
+	// CodeChannelMode: the authority lists the channel, and in a production
+	// channel every image is one of production.
+	CodeChannelMode Code = "channel-mode"
+	// CodeModes: the mode of every image is accepted.
+	CodeModes Code = "modes"
+	// CodeStruck: no authority strikes the release or an image of it for a key
+	// that was compromised.
+	CodeStruck Code = "struck"
+	// CodeNotAfter: the release has not expired.
+	CodeNotAfter Code = "not-after"
+	// CodeMinimumAge: the release was witnessed at least minimumAge ago.
+	CodeMinimumAge Code = "minimum-age"
+	// CodeMinimumSecurityVersion: no image is below its minimumSecurityVersion.
+	CodeMinimumSecurityVersion Code = "minimum-security-version"
+	// CodeRollAge: what is live was said no longer than rollMaxAge ago.
+	CodeRollAge Code = "roll-age"
+	// CodeConsistency: the checkpoint contradicts nothing remembered.
+	CodeConsistency Code = "consistency"
+	// CodeRuntimeState: what the software does after boot. Nothing checks it.
+	CodeRuntimeState Code = "runtime-state"
+	// CodeGPU: accelerators and their firmware. Nothing checks them.
+	CodeGPU Code = "gpu"
+)

@@ -1,0 +1,114 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+)
+
+// About says what a verdict is about.
+type About string
+
+const (
+	// AboutRelease: a proof bundle alone. It says nothing about any machine.
+	AboutRelease About = "release"
+	// AboutNode: a proof bundle and a node's evidence.
+	AboutNode About = "node"
+)
+
+// Result is what all checks together come to.
+type Result string
+
+const (
+	// Pass: every required check was made and passed.
+	Pass Result = "pass"
+	// Fail: a check failed.
+	Fail Result = "fail"
+	// Unknown: no check failed, and a required one could not be made.
+	Unknown Result = "unknown"
+)
+
+// Status is what one check came to.
+type Status string
+
+const (
+	// StatusPass: made and passed.
+	StatusPass Status = "pass"
+	// StatusFail: made and failed, or the bundle lacks what it could hold.
+	StatusFail Status = "fail"
+	// StatusNotChecked: not made.
+	StatusNotChecked Status = "not-checked"
+	// StatusWaived: the requirements do without it, in words.
+	StatusWaived Status = "waived"
+)
+
+// AssuranceNone is the assurance of a verdict without evidence.
+const AssuranceNone = "none"
+
+// Check is one check of a verdict. Expected and Found are for people: short,
+// in printable ASCII, and not to be parsed.
+type Check struct {
+	Code     Code
+	Status   Status
+	Expected string
+	Found    string
+
+	required bool // a check not made makes the result unknown
+}
+
+// Verdict is the result of checks.
+type Verdict struct {
+	About     About
+	Result    Result
+	Assurance string
+	// Deadline is the earliest of all deadlines seen, whatever the result; zero
+	// if none was seen. A verdict is worth nothing from then on.
+	Deadline time.Time
+	Checks   []Check
+	// Judged is what the verdict is about, as far as it could be read; it is no
+	// part of the verdict's JSON, and to be believed only under Pass.
+	Judged Judged
+}
+
+// Judged is the release that a verdict is about, with what stands around it.
+type Judged struct {
+	Origin string
+	Size   uint64 // of the checkpoint
+	// Authority is the newest in the bundle; nil if there is none.
+	Authority *release.Authority
+	// Release is nil if the bundle has none; Digest is its payload digest.
+	Release *release.Release
+	Digest  release.Digest
+	Index   uint64
+	// Images are those of the bundle, by index.
+	Images []JudgedImage
+}
+
+// JudgedImage is an image of the release.
+type JudgedImage struct {
+	Image  *release.Image
+	Digest release.Digest // payload digest
+	Index  uint64
+}
+
+// Check returns the check with a code.
+func (v *Verdict) Check(code Code) (Check, bool) {
+	for _, check := range v.Checks {
+		if check.Code == code {
+			return check, true
+		}
+	}
+	return Check{}, false
+}
+
+// ExitCode returns the exit code of a program that judged.
+func (v *Verdict) ExitCode() int {
+	switch v.Result {
+	case Pass:
+		return exitcode.Verified
+	case Fail:
+		return exitcode.Refused
+	}
+	return exitcode.Unknown
+}
