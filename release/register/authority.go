@@ -79,21 +79,10 @@ func (l *Link) rootMet(signers []release.KeyID, code release.Code) *release.Refu
 // version whose root it counts for.
 func (c *Chain) verifyRoots(p *Prepared, authority *release.Authority) *release.Refusal {
 	own := newLink(0, p.Digest, authority)
-	links := []*Link{own}
 	if previous := c.Newest(); previous != nil {
-		links = append(links, previous)
+		return c.verifySigners(p, (*Link).isRoot, own, previous)
 	}
-	for i, id := range p.signers() {
-		for _, link := range links {
-			if !link.isRoot(id) {
-				continue
-			}
-			if refusal := p.verify(i, link.Authority.Keys[id], c.options.foreign); refusal != nil {
-				return refusal
-			}
-		}
-	}
-	return nil
+	return c.verifySigners(p, (*Link).isRoot, own)
 }
 
 // judgeAuthority judges the rules of an authority at the next index, all but

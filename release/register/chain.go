@@ -126,7 +126,7 @@ func (c *Chain) CheckSigned(index uint64, p *Prepared, target *release.Statement
 	if refusal := link.admits(needs, p.signers()); refusal != nil {
 		return refusal
 	}
-	if refusal := c.verifySigners(link, p); refusal != nil {
+	if refusal := c.verifySigners(p, (*Link).holds, link); refusal != nil {
 		return refusal
 	}
 	return nil

@@ -77,7 +77,7 @@ func (s *State) checkSecurityVersion(key imageKey, version uint64) *release.Refu
 // enter keeps the image under its digest and its names. A struck image takes
 // its name and version, and counts for nothing else.
 func (i *image) enter(s *State, r *record) {
-	s.product(i.key.product)
+	i.key = imageKey{s.product(i.key.product).name, s.keep(i.key.kind), s.keep(i.key.name), s.keep(i.key.version)}
 	i.series = s.series[i.key.series()]
 	if i.series == nil {
 		i.series = &series{live: make(map[uint64]int)}

@@ -38,6 +38,7 @@ type liveChange struct {
 func (s *State) product(name string) *product {
 	p := s.products[name]
 	if p == nil {
+		name = s.keep(name)
 		p = &product{name: name, live: make(map[release.Digest]*releaseEntry)}
 		s.products[name] = p
 	}

@@ -2,6 +2,7 @@ package register
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-log/muster/release"
@@ -128,6 +129,17 @@ func (s *State) internSigners(signers []release.KeyID) uint32 {
 		s.signerNumber[string(key)] = number
 	}
 	return number
+}
+
+// keep returns a text that equals the given one and shares no memory with the
+// payload it was read from.
+func (s *State) keep(text string) string {
+	kept, ok := s.texts[text]
+	if !ok {
+		kept = strings.Clone(text)
+		s.texts[kept] = kept
+	}
+	return kept
 }
 
 // needs returns what an entry that can be struck asked of its authority.

@@ -205,6 +205,7 @@ func byIndex(a, b *withdrawal) int {
 func (e *releaseEntry) enter(s *State, r *record) {
 	id := e.identity
 	if len(id.entries) == 0 {
+		id.product, id.channel, id.version = s.product(id.product).name, s.keep(id.channel), s.keep(id.version)
 		s.identities[id.digest] = id
 		s.identityOrder = append(s.identityOrder, id)
 		s.versions[versionKey{id.product, id.channel, id.version}] = id

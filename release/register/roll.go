@@ -84,6 +84,7 @@ func checkRollList(listed []release.Digest, live []*releaseEntry) *release.Refus
 // enter keeps the roll as its product's newest. A struck one stays it: no roll
 // after the authority that strikes it can name a size as small.
 func (l *roll) enter(s *State, r *record) {
-	s.product(l.product).newestRoll = l
+	of := s.product(l.product)
+	l.product, of.newestRoll = of.name, l
 	s.strikeAtBirth(l.index, r)
 }

@@ -105,14 +105,25 @@ func (l *Link) isRoot(id release.KeyID) bool {
 	return l.holds(id) && slices.Contains(l.root().Keys, id)
 }
 
-// verifySigners checks every signature by the keys of the version in force.
-func (c *Chain) verifySigners(link *Link, p *Prepared) *release.Refusal {
+// verifySigners checks every signature by the keys of the versions that hold
+// them. One that is false weighs more than one that cannot be judged.
+func (c *Chain) verifySigners(p *Prepared, holds func(*Link, release.KeyID) bool, links ...*Link) *release.Refusal {
+	var unjudged *release.Refusal
 	for i, id := range p.signers() {
-		if refusal := p.verify(i, link.Authority.Keys[id], c.options.foreign); refusal != nil {
-			return refusal
+		for _, link := range links {
+			if !holds(link, id) {
+				continue
+			}
+			refusal := p.verify(i, link.Authority.Keys[id], c.options.foreign)
+			if refusal != nil && !undecided(refusal) {
+				return refusal
+			}
+			if unjudged == nil {
+				unjudged = refusal
+			}
 		}
 	}
-	return nil
+	return unjudged
 }
 
 // checkNamed judges that the entry names the authority in force as its own.

@@ -21,6 +21,7 @@ type State struct {
 	identityOrder []*identity
 	expiry        expiryQueue
 
+	texts map[string]string // product, channel, name, version: kept once, and not with a whole payload
 	// signers of entries repeat; a record keeps a number only.
 	signerSets   [][]release.KeyID
 	signerNumber map[string]uint32
@@ -47,6 +48,7 @@ func New(origin string, with ...Option) *State {
 		images:       make(map[imageKey]uint64),
 		versions:     make(map[versionKey]*identity),
 		identities:   make(map[release.Digest]*identity),
+		texts:        make(map[string]string),
 		signerNumber: make(map[string]uint32),
 	}
 }
@@ -146,7 +148,7 @@ func (s *State) judgeUnderAuthority(p *Prepared) (effect, *release.Refusal) {
 		refusal = link.admits(asks, p.signers())
 	}
 	if refusal == nil {
-		refusal = s.chain.verifySigners(link, p)
+		refusal = s.chain.verifySigners(p, (*Link).holds, link)
 	}
 	if refusal != nil {
 		return nil, refusal
