@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -108,19 +106,13 @@ func (g *grower) check(p *process) error {
 	if g.size == 0 {
 		return g.resume(p)
 	}
-	hash := sha256.Sum256([]byte(g.log.Origin))
-	response, err := http.Get(p.url + "/" + hex.EncodeToString(hash[:]) + "/checkpoint")
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	note, err := io.ReadAll(response.Body)
+	note, err := g.kept(p)
 	if err != nil {
 		return err
 	}
 	kept, err := tlog.ParseCheckpoint(note)
 	if err != nil {
-		return fmt.Errorf("%s: got %d %q: %w", g.log.Origin, response.StatusCode, note, err)
+		return fmt.Errorf("%s: got %q: %w", g.log.Origin, note, err)
 	}
 	if kept.Size < uint64(g.size) || kept.Size > uint64(g.size)+1 || kept.Root != g.log.Root(int(kept.Size)) {
 		return fmt.Errorf("%s: cosigned up to %d, kept %d with root %v", g.log.Origin, g.size, kept.Size, kept.Root)
@@ -133,6 +125,16 @@ func (g *grower) check(p *process) error {
 		return fmt.Errorf("%s: kept cosignatures %v, %v, the latest that left is of %d", g.log.Origin, cosignatures, err, g.time)
 	}
 	return g.resume(p)
+}
+
+// kept is what the witness shows to monitors.
+func (g *grower) kept(p *process) ([]byte, error) {
+	response, err := http.Get(p.url + "/" + originHash(g.log.Origin) + "/checkpoint")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }
 
 // resume learns the size from a conflict, as a log does.

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,16 +100,21 @@ func (s site) add(t *testing.T, log *witnesstest.Log) {
 
 // process is a serving witness.
 type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	url  string
-	rest chan string // what it logs after the line with its address
+	t     *testing.T
+	cmd   *exec.Cmd
+	url   string
+	first string      // the log line with its address
+	rest  chan string // what it logs after that
 }
 
+// listening finds the address in the first log line, as text or as JSON.
+var listening = regexp.MustCompile(`msg"?[=:]"?listening.*url"?[=:]"?(http://127\.0\.0\.1:[1-9]\d*)[" ].*witness\.example/w1`)
+
 // serve starts a witness and waits for the log line with its address.
-func (s site) serve(t *testing.T) *process {
+func (s site) serve(t *testing.T, flags ...string) *process {
 	t.Helper()
-	cmd := exec.Command(binary, "serve", "--data", s.data, "--key", s.key, "--listen", "127.0.0.1:0", "--json")
+	args := append([]string{"serve", "--data", s.data, "--key", s.key, "--listen", "127.0.0.1:0"}, flags...)
+	cmd := exec.Command(binary, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +122,6 @@ func (s site) serve(t *testing.T) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd, rest: make(chan string, 1)}
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {
 			cmd.Process.Kill()
@@ -126,14 +133,11 @@ func (s site) serve(t *testing.T) *process {
 	if err != nil {
 		t.Fatalf("no log line: %q, %v", first, err)
 	}
-	var logged struct{ Msg, Address, URL, Witness string }
-	if err := json.Unmarshal([]byte(first), &logged); err != nil {
-		t.Fatalf("log line %q: %v", first, err)
-	}
-	if logged.Msg != "listening" || logged.Witness != "witness.example/w1" || logged.URL != "http://"+logged.Address {
+	found := listening.FindStringSubmatch(first)
+	if found == nil {
 		t.Fatalf("log line %q", first)
 	}
-	p.url = logged.URL
+	p := &process{t: t, cmd: cmd, url: found[1], first: first, rest: make(chan string, 1)}
 	go func() {
 		rest, _ := io.ReadAll(lines)
 		p.rest <- string(rest)
@@ -164,11 +168,35 @@ func (p *process) submit(body []byte) (status int, answer string, err error) {
 	return response.StatusCode, string(text), err
 }
 
+// get reads a page that must be there.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: got %d %q, %v", url, response.StatusCode, body, err)
+	}
+	return string(body)
+}
+
+// originHash is what monitors ask by.
+func originHash(origin string) string {
+	hash := sha256.Sum256([]byte(origin))
+	return hex.EncodeToString(hash[:])
+}
+
 func TestServeStopsCleanly(t *testing.T) {
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
-		p := newSite(t).serve(t)
+	for signal, flags := range map[os.Signal][]string{syscall.SIGTERM: nil, os.Interrupt: {"--json"}} {
+		p := newSite(t).serve(t, flags...)
+		if json.Valid([]byte(p.first)) != (flags != nil) {
+			t.Errorf("flags %v: log line %q", flags, p.first)
+		}
 		code, logged := p.end(signal)
-		if code != 0 || !strings.Contains(logged, `"msg":"stopped"`) {
+		if code != 0 || !strings.Contains(strings.ReplaceAll(logged, `"`, ""), "stopped") {
 			t.Errorf("%v: exit code %d, %s", signal, code, logged)
 		}
 	}

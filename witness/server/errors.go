@@ -50,7 +50,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !known {
 		status = http.StatusInternalServerError
 	}
-	s.logger.LogAttrs(r.Context(), severity(refusal.Kind), "refused",
+	level := severity(refusal.Kind)
+	if r.Context().Err() != nil {
+		// The client has hung up, which is no trouble of the witness.
+		level = slog.LevelDebug
+	}
+	s.logger.LogAttrs(r.Context(), level, "refused",
 		slog.String("kind", string(refusal.Kind)), slog.Int("status", status), slog.String("error", err.Error()))
 	w.Header().Set("Cache-Control", "no-store")
 	switch refusal.Kind {
