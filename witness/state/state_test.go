@@ -302,3 +302,37 @@ func TestW14Locks(t *testing.T) {
 	}
 	again.Close()
 }
+
+// TestLogsAreAddedWhileOthersGrow opens the database twice, as the serving
+// process and the operator's command do.
+func TestLogsAreAddedWhileOthersGrow(t *testing.T) {
+	directory := t.TempDir()
+	serving, operator := open(t, directory), open(t, directory)
+	add(t, operator, origin, newKey(t, origin))
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		from := witness.Latest{}
+		for size := uint64(1); ; size++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := serving.Advance(t.Context(), origin, from, at(size)); err != nil {
+				t.Errorf("size %d: %v", size, err)
+				return
+			}
+			from = at(size)
+		}
+	})
+	for i := range 20 {
+		name := fmt.Sprintf("log.example/%d", i)
+		add(t, operator, name, newKey(t, name))
+		if log, err := serving.Log(t.Context(), name); err != nil || len(log.Keys) != 1 {
+			t.Errorf("%s is not known to the serving process at once: %v, %v", name, log, err)
+		}
+	}
+	close(done)
+	group.Wait()
+}
