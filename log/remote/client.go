@@ -108,7 +108,7 @@ func parseBase(base string) (*url.URL, error) {
 	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "":
 		return nil, fmt.Errorf("log URL %q has a query or a fragment", base)
 	}
-	if !strings.HasSuffix(parsed.Path, "/") {
+	if !strings.HasSuffix(parsed.EscapedPath(), "/") {
 		parsed.Path += "/"
 		if parsed.RawPath != "" {
 			parsed.RawPath += "/"
@@ -121,11 +121,11 @@ func parseBase(base string) (*url.URL, error) {
 // not send its readers, or the bodies of its submitters, to somebody else.
 func sameHostOnly(request *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
+		return fmt.Errorf("%w: more than %d redirects", ErrAnswer, maxRedirects)
 	}
 	first := via[0].URL
 	if !sameOrigin(request.URL, first) {
-		return fmt.Errorf("redirect from %s://%s to another host, %s://%s: refused", first.Scheme, first.Host, request.URL.Scheme, request.URL.Host)
+		return fmt.Errorf("%w: redirect from %s://%s to another host, %s://%s", ErrAnswer, first.Scheme, first.Host, request.URL.Scheme, request.URL.Host)
 	}
 	return nil
 }

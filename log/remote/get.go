@@ -97,13 +97,14 @@ func (c *Client) do(ctx context.Context, method string, target *url.URL, body []
 func checkType(got string, want []string) error {
 	mediaType, _, err := mime.ParseMediaType(got)
 	if err != nil || !slices.Contains(want, mediaType) {
-		return fmt.Errorf("got content type %.100q, want %s: is this a log?", got, strings.Join(want, " or "))
+		return fmt.Errorf("%w: got content type %.100q, want %s", ErrAnswer, got, strings.Join(want, " or "))
 	}
 	return nil
 }
 
-// errTooLong reports an answer over its bound.
-var errTooLong = errors.New("answer is too long")
+// ErrAnswer reports an answer that no log gives: too long, of another content
+// type, a redirect elsewhere. Asking again does not help.
+var ErrAnswer = errors.New("not the answer of a log")
 
 // readBounded reads a body of at most limit bytes, and as many compressed ones
 // (with room for gzip's own framing).
@@ -111,7 +112,7 @@ func readBounded(response *http.Response, limit int64) ([]byte, error) {
 	const framing = 1 << 10
 	encoding := strings.ToLower(strings.TrimSpace(response.Header.Get("Content-Encoding")))
 	if (encoding == "" || encoding == "identity") && response.ContentLength > limit {
-		return nil, fmt.Errorf("%w: got %d bytes, want at most %d", errTooLong, response.ContentLength, limit)
+		return nil, fmt.Errorf("%w: got %d bytes, want at most %d", ErrAnswer, response.ContentLength, limit)
 	}
 	var body io.Reader = response.Body
 	switch encoding {
@@ -120,20 +121,20 @@ func readBounded(response *http.Response, limit int64) ([]byte, error) {
 		compressed := &io.LimitedReader{R: response.Body, N: limit + framing}
 		unzipped, err := gzip.NewReader(compressed)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return nil, fmt.Errorf("%w: gzip: %w", ErrAnswer, err)
 		}
 		// One member only: a stream of empty members costs time and no bytes.
 		unzipped.Multistream(false)
 		body = unzipped
 	default:
-		return nil, fmt.Errorf("got content encoding %.100q, want gzip or none", encoding)
+		return nil, fmt.Errorf("%w: got content encoding %.100q, want gzip or none", ErrAnswer, encoding)
 	}
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%w: got more than %d bytes", errTooLong, limit)
+		return nil, fmt.Errorf("%w: got more than %d bytes", ErrAnswer, limit)
 	}
 	return data, nil
 }
