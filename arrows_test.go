@@ -1,0 +1,266 @@
+// Package muster holds no code: its tests keep what is said of the module as a
+// whole, here which package may import which.
+package muster_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/muster-log/muster"
+
+// rooms lists what each room may import of this module: itself, what stands
+// here, and what those may import in turn, so that arrows point down only. A
+// package belongs to the room with the longest name that is its path or a
+// folder above it.
+var rooms = map[string][]string{
+	"cmd/muster":         {"client", "monitor", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster-log":     {"web", "storage/embedded", "storage/postgres", "log"},
+	"cmd/muster-witness": {"witness/server", "witness/state"},
+	"cmd/muster-node":    {"node"},
+
+	"web":              {"web/api", "web/pages", "log"},
+	"web/api":          {"log"},
+	"web/pages":        {"log"},
+	"web/browser":      {"verify", "attest/tpm", "tlog/memory"},
+	"storage/embedded": {"log", "storage/index"},
+	"storage/postgres": {"log", "storage/index"},
+	"storage/index":    {"log"},
+	"log":              {"release/register", "release/foreign", "tlog/policy", "tlog/bundle", "tlog/fork"},
+	"log/remote":       {"tlog/bundle", "tlog/policy"},
+	"monitor":          {"monitor/audit", "log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
+	"monitor/audit":    {"log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
+	"client":           {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "log/remote"},
+	"client/memory":    {"tlog/memory"},
+	"node":             {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/measure", "log/remote"},
+	"witness":          {"tlog", "tlog/fork"},
+	"witness/server":   {"witness"},
+	"witness/state":    {"witness"},
+	"verify":           {"release/register", "tlog/policy", "tlog/bundle", "tlog/fork", "tlog/memory", "attest"},
+	"attest":           {},
+	"attest/tpm":       {"attest"},
+	"attest/snp":       {"attest"},
+	"attest/tdx":       {"attest"},
+	"release":          {},
+	"release/register": {"release"},
+	"release/measure":  {"release"},
+	"release/foreign":  {"release"},
+	"tlog":             {},
+	"tlog/policy":      {"tlog"},
+	"tlog/bundle":      {"tlog"},
+	"tlog/fork":        {"tlog"},
+	"tlog/memory":      {"tlog"},
+	"internal":         {},
+}
+
+// pkg is what `go list -json` says of a package.
+type pkg struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+	CgoFiles                           []string
+	Standard                           bool
+}
+
+func (p pkg) path() string { return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/") }
+
+// tests reports a package that is there for tests: its name ends in test.
+func (p pkg) tests() bool { return strings.HasSuffix(p.ImportPath, "test") }
+
+func list(t *testing.T, env []string, args ...string) []pkg {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,TestImports,XTestImports,CgoFiles,Standard"}, args...)...)
+	command.Env = append(os.Environ(), env...)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v\n%s", args, err, stderr.Bytes())
+	}
+	var pkgs []pkg
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// room returns the room of a path inside the module; empty: it has none.
+func room(path string) string {
+	found := ""
+	for name := range rooms {
+		if (path == name || strings.HasPrefix(path, name+"/")) && len(name) > len(found) {
+			found = name
+		}
+	}
+	return found
+}
+
+// below returns the rooms that a room may import.
+func below(name string) map[string]bool {
+	all := map[string]bool{name: true, "internal": true}
+	var walk func(string)
+	walk = func(name string) {
+		for _, next := range rooms[name] {
+			if !all[next] {
+				all[next] = true
+				walk(next)
+			}
+		}
+	}
+	walk(name)
+	return all
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	for name, next := range rooms {
+		for _, other := range next {
+			if _, ok := rooms[other]; !ok {
+				t.Errorf("the table names room %s under %s, and does not list it", other, name)
+			}
+			if below(other)[name] {
+				t.Errorf("rooms %s and %s may import each other", name, other)
+			}
+		}
+	}
+	for _, p := range list(t, nil, "./...") {
+		if p.path() == "" {
+			continue
+		}
+		own := room(p.path())
+		if own == "" {
+			t.Errorf("%s stands in no room: add it to the table, and to the design", p.path())
+			continue
+		}
+		allowed := below(own)
+		for _, imported := range p.Imports {
+			path, ours := strings.CutPrefix(imported, module+"/")
+			if !ours {
+				continue
+			}
+			if strings.HasSuffix(path, "test") && !p.tests() {
+				t.Errorf("%s imports %s, which is for tests", p.path(), path)
+				continue
+			}
+			if !p.tests() && !allowed[room(path)] {
+				t.Errorf("%s imports %s: room %s may not", p.path(), path, own)
+			}
+		}
+	}
+}
+
+// TestNothingImportsCommands: what two commands share is a package.
+func TestNothingImportsCommands(t *testing.T) {
+	for _, p := range list(t, nil, "./...") {
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			path, ours := strings.CutPrefix(imported, module+"/cmd/")
+			command, _, _ := strings.Cut(path, "/")
+			if ours && !strings.HasPrefix(p.path()+"/", "cmd/"+command+"/") {
+				t.Errorf("%s imports %s", p.path(), imported)
+			}
+		}
+	}
+}
+
+// TestLogging: logging is log/slog, and there is no C.
+func TestLogging(t *testing.T) {
+	for _, p := range list(t, nil, "./...") {
+		if slices.Contains(slices.Concat(p.Imports, p.TestImports, p.XTestImports), "log") {
+			t.Errorf("%s imports the standard log package: use log/slog", p.path())
+		}
+		if len(p.CgoFiles) > 0 {
+			t.Errorf("%s uses cgo: %v", p.path(), p.CgoFiles)
+		}
+	}
+}
+
+// TestStandardLibraryOnly: rooms that depend on nothing but Go.
+func TestStandardLibraryOnly(t *testing.T) {
+	for _, p := range list(t, nil, "./...") {
+		if own := room(p.path()); own != "internal" && own != "attest" {
+			continue
+		}
+		for _, imported := range p.Imports {
+			domain, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(domain, ".") && !strings.HasPrefix(imported, module+"/internal/") && !strings.HasPrefix(imported, module+"/attest") {
+				t.Errorf("%s imports %s, want the standard library only", p.path(), imported)
+			}
+		}
+	}
+}
+
+const (
+	tessera = "github.com/transparency-dev/tessera"
+	echo    = "github.com/labstack/echo"
+	pgx     = "github.com/jackc/pgx"
+	rekor   = "github.com/sigstore/rekor"
+	sqlite  = "github.com/ncruces/go-sqlite3"
+)
+
+// TestLinks: what must not be linked, however far down.
+func TestLinks(t *testing.T) {
+	wasm := []string{"GOOS=js", "GOARCH=wasm"}
+	tests := []struct {
+		of     string
+		env    []string
+		within []string // module rooms that must not be linked
+		refuse []string
+	}{
+		{of: "./verify", refuse: []string{"net/http", rekor, tessera, pgx, echo, sqlite},
+			within: []string{"witness", "log", "storage", "web", "attest/snp", "attest/tdx", "cmd"}},
+		{of: "./verify", env: wasm, refuse: []string{"net/http", "os/exec"}},
+		{of: "./release/...", refuse: []string{"net/http"}, within: []string{"tlog", "log", "storage", "web"}},
+		{of: "./tlog/...", refuse: []string{"net/http"}, within: []string{"release", "log", "storage", "web"}},
+		{of: "./cmd/muster-witness", refuse: []string{pgx, echo, tessera}, within: []string{"log", "storage", "web", "release"}},
+		{of: "./cmd/muster", refuse: []string{pgx, echo, tessera, sqlite}},
+		{of: "./log", refuse: []string{tessera, echo, pgx, sqlite}},
+		{of: "./client", refuse: []string{rekor, tessera, pgx, echo, sqlite}},
+		{of: "./node", refuse: []string{rekor, tessera, pgx, echo, sqlite}},
+	}
+	all := list(t, nil, "./...")
+	for _, tt := range tests {
+		path, tree := strings.CutSuffix(strings.TrimPrefix(tt.of, "./"), "/...")
+		if !slices.ContainsFunc(all, func(p pkg) bool {
+			return p.path() == path || tree && strings.HasPrefix(p.path(), path+"/")
+		}) {
+			continue // a room of the design that is not built yet
+		}
+		for _, dependency := range list(t, tt.env, "-deps", tt.of) {
+			if tree && dependency.tests() {
+				continue
+			}
+			for _, refused := range tt.refuse {
+				if dependency.ImportPath == refused || strings.HasPrefix(dependency.ImportPath, refused+"/") {
+					t.Errorf("%s %v links %s", tt.of, tt.env, dependency.ImportPath)
+				}
+			}
+			for _, refused := range tt.within {
+				if p := dependency.path(); !dependency.Standard && strings.HasPrefix(dependency.ImportPath, module) && (p == refused || strings.HasPrefix(p, refused+"/")) {
+					t.Errorf("%s %v links %s", tt.of, tt.env, dependency.ImportPath)
+				}
+			}
+		}
+	}
+}
+
+// TestVerifyBuildsForBrowsers: what a browser runs is what everybody runs.
+func TestVerifyBuildsForBrowsers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the standard library for js/wasm")
+	}
+	command := exec.Command("go", "build", "./verify")
+	command.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("go build ./verify for js/wasm: %v\n%s", err, out)
+	}
+}

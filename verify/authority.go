@@ -1,0 +1,92 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+)
+
+// entries decodes what the bundle holds and sorts it by type.
+func (j *judgement) entries() finding {
+	for _, e := range j.bundle.Entries {
+		prepared, err := register.Prepare(e.Envelope, nil)
+		if release.CodeOf(err) == release.CodeSignatureInvalid {
+			// Well formed; only an authority's signatures are verified so far.
+			j.authorities = append(j.authorities, &entry{index: e.Index, forged: err})
+			continue
+		}
+		if err != nil {
+			return refused("", indexed(e.Index), err)
+		}
+		decoded := &entry{index: e.Index, prepared: prepared}
+		switch prepared.Statement.Predicate.(type) {
+		case *release.Authority:
+			j.authorities = append(j.authorities, decoded)
+		case *release.Release:
+			j.releases = append(j.releases, decoded)
+		case *release.Image:
+			j.images = append(j.images, decoded)
+		case *release.Roll:
+			j.rolls = append(j.rolls, decoded)
+		default:
+			return fail("", indexed(e.Index)+": a statement of type "+prepared.Statement.URI)
+		}
+	}
+	if len(j.rolls) > 1 {
+		return fail("", fmt.Sprintf("%d rolls", len(j.rolls)))
+	}
+	return pass("", fmt.Sprintf("%d authorities, %d releases, %d images, %d rolls", len(j.authorities), len(j.releases), len(j.images), len(j.rolls)))
+}
+
+func (j *judgement) authorityPin() finding {
+	expected := "entry 0 with payload digest " + j.trust.requirements.Authority.String()
+	if len(j.authorities) == 0 || j.authorities[0].index != 0 {
+		return fail(expected, "no authority as entry 0")
+	}
+	first := j.authorities[0]
+	if first.forged != nil {
+		return refused(expected, indexed(0), first.forged)
+	}
+	if found := first.prepared.Digest; found != j.trust.requirements.Authority {
+		return fail(expected, found.String())
+	}
+	return pass(expected, first.prepared.Digest.String())
+}
+
+func (j *judgement) authorityChain() finding {
+	chain := register.NewChain(j.bundle.Origin)
+	for _, e := range j.authorities {
+		if e.forged != nil {
+			return refused("", indexed(e.index), e.forged)
+		}
+		if err := chain.Add(e.index, e.prepared); err != nil {
+			return refused("", indexed(e.index), err)
+		}
+	}
+	j.chain = chain
+	newest := chain.Newest()
+	return pass("", fmt.Sprintf("version %d at index %d", newest.Authority.Version, newest.Index))
+}
+
+func (j *judgement) authorityOrigin() finding {
+	newest := j.chain.Newest()
+	found := newest.Authority.Origin
+	if at, retired := j.chain.Retired(); retired {
+		return fail("an authority of "+j.bundle.Origin, fmt.Sprintf("the log was retired at index %d in favour of %s", at, found))
+	}
+	if found != j.bundle.Origin {
+		return fail("an authority of "+j.bundle.Origin, found)
+	}
+	return pass("an authority of "+j.bundle.Origin, found)
+}
+
+func (j *judgement) authorityExpires() finding {
+	expires := j.chain.Newest().Authority.Expires
+	expected := "now before " + release.FormatTime(expires)
+	found := "now " + release.FormatTime(j.now)
+	if !j.expires(expires) {
+		return fail(expected, found)
+	}
+	return pass(expected, found)
+}

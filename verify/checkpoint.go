@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/bundle"
+	"github.com/muster-log/muster/tlog/policy"
+)
+
+func (j *judgement) bundleForm() finding {
+	parsed, err := bundle.Parse(j.data)
+	if err != nil {
+		return fail("", err.Error())
+	}
+	checkpoint, err := tlog.ParseCheckpoint([]byte(parsed.Checkpoint))
+	if err != nil {
+		return fail("", err.Error())
+	}
+	j.bundle, j.checkpoint = parsed, checkpoint
+	return pass("", fmt.Sprintf("%d entries, %d anchors, size %d", len(parsed.Entries), len(parsed.Anchors), checkpoint.Size))
+}
+
+// origin passes only with the log signature behind it: until then it is a name.
+func (j *judgement) origin() finding {
+	if len(j.trust.policy.LogKeys(j.bundle.Origin)) == 0 {
+		return fail("", "origin "+j.bundle.Origin+", of which the policy has no log")
+	}
+	return pass("", j.bundle.Origin)
+}
+
+func (j *judgement) logSignature() finding {
+	if err := j.checkpoint.VerifySignature(j.trust.policy.LogKeys(j.bundle.Origin)...); err != nil {
+		return fail("", err.Error())
+	}
+	return pass("", "signed by "+j.bundle.Origin)
+}
+
+func (j *judgement) quorum() finding {
+	p, r := j.trust.policy, j.trust.requirements
+	cosignatures, err := j.checkpoint.Cosignatures(p.WitnessKeys())
+	if err != nil {
+		return fail("", err.Error())
+	}
+	j.tally = p.Tally(cosignatures, r.Operators, r.LogOperator, j.now)
+	expected := "quorum " + p.Quorum + ", one vote for each operator, none for " + r.LogOperator
+	found := describeVotes(j.tally)
+	if !j.tally.Met {
+		return fail(expected, found)
+	}
+	// A clock that is behind the witnesses' is behind.
+	if fresh := time.Unix(int64(j.tally.Fresh), 0).UTC(); j.now.Before(fresh) {
+		j.now = fresh
+	}
+	return pass(expected, found)
+}
+
+// describeVotes lists who cosigned, and why one that did does not count.
+func describeVotes(tally policy.Tally) string {
+	var votes []string
+	for _, vote := range tally.Votes {
+		switch vote.Standing {
+		case policy.Absent:
+		case policy.Counted:
+			votes = append(votes, vote.Witness.Name+" of "+vote.Operator)
+		default:
+			votes = append(votes, vote.Witness.Name+" of "+vote.Operator+" (does not count: "+string(vote.Standing)+")")
+		}
+	}
+	if len(votes) == 0 {
+		return "no cosignature of a witness of the policy"
+	}
+	return "cosigned by " + strings.Join(votes, ", ")
+}
+
+func (j *judgement) checkpointAge() finding {
+	fresh := time.Unix(int64(j.tally.Fresh), 0).UTC()
+	found := "fresh time " + release.FormatTime(fresh)
+	limit := j.trust.requirements.CheckpointMaxAge
+	if limit.None() {
+		return waived(found)
+	}
+	expected := "younger than " + limit.String()
+	if !j.expires(fresh.Add(limit.Value())) {
+		return fail(expected, found+", now "+release.FormatTime(j.now))
+	}
+	return pass(expected, found)
+}
+
+// checkAnchors judges every anchor alike, whether a check needs it or not: what
+// stands in a bundle holds. Whether an anchor's quorum is met is for the checks
+// that rest on it.
+func (j *judgement) checkAnchors() finding {
+	for i, a := range j.bundle.Anchors {
+		where := fmt.Sprintf("anchor %d", i)
+		checkpoint, err := tlog.ParseCheckpoint([]byte(a.Checkpoint))
+		if err != nil {
+			return refused("", where, err)
+		}
+		if err := tlog.VerifyConsistency(checkpoint.Size, j.checkpoint.Size, checkpoint.Root, j.checkpoint.Root, a.Consistency); err != nil {
+			return refused("", where, err)
+		}
+		cosignatures, err := j.trust.policy.Verify(checkpoint)
+		if err != nil {
+			return refused("", where, err)
+		}
+		j.anchors = append(j.anchors, anchor{checkpoint: checkpoint, cosignatures: cosignatures})
+	}
+	return pass("", fmt.Sprintf("%d anchors", len(j.anchors)))
+}
+
+func (j *judgement) inclusion() finding {
+	for _, e := range j.bundle.Entries {
+		if err := tlog.VerifyInclusion(e.Index, j.checkpoint.Size, tlog.LeafHash(e.Envelope), e.Inclusion, j.checkpoint.Root); err != nil {
+			return refused("", "", err)
+		}
+	}
+	return pass("", fmt.Sprintf("%d entries in size %d", len(j.bundle.Entries), j.checkpoint.Size))
+}

@@ -1,0 +1,141 @@
+package verify
+
+import (
+	"slices"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/bundle"
+	"github.com/muster-log/muster/tlog/policy"
+)
+
+// Bundle judges a proof bundle: about the release in it, and no machine. now is
+// the later of the caller's clock and the newest fresh time that it has verified
+// before. The same arguments make the same verdict. Its cost is bounded by the
+// bounds of a bundle, whatever stands in it.
+func Bundle(data []byte, trust *Trust, now time.Time) *Verdict {
+	j := &judgement{trust: trust, data: data, now: now}
+	v := &Verdict{About: AboutRelease, Assurance: AssuranceNone}
+	v.Checks = j.run(releaseChecks)
+	v.Result = result(v.Checks)
+	v.Deadline = j.deadline
+	v.Judged = j.about()
+	return v
+}
+
+// judgement is a verdict in the making: what the checks so far have read.
+type judgement struct {
+	trust *Trust
+	data  []byte
+	now   time.Time // never before the fresh time of the checkpoint, once that is known
+	made  []Check
+
+	bundle     *bundle.Bundle
+	checkpoint *tlog.SignedCheckpoint
+	anchors    []anchor // by size
+	tally      policy.Tally
+
+	authorities, releases, images, rolls []*entry // by index
+	chain                                *register.Chain
+	judged                               *entry // the release of highest index
+
+	deadline time.Time
+}
+
+// anchor is an anchor of the bundle with its checked cosignatures.
+type anchor struct {
+	checkpoint   *tlog.SignedCheckpoint
+	cosignatures []tlog.Cosignature
+}
+
+// entry is an entry of the bundle, decoded.
+type entry struct {
+	index    uint64
+	prepared *register.Prepared
+	forged   error // of an authority: one of its own signatures is not
+}
+
+func (e *entry) authority() *release.Authority {
+	return e.prepared.Statement.Predicate.(*release.Authority)
+}
+func (e *entry) release() *release.Release { return e.prepared.Statement.Predicate.(*release.Release) }
+func (e *entry) image() *release.Image     { return e.prepared.Statement.Predicate.(*release.Image) }
+
+// run makes the checks of a table in order. A check is not made unless all that
+// it needs have passed.
+func (j *judgement) run(table []check) []Check {
+	for _, c := range table {
+		made := Check{Code: c.code, Status: StatusNotChecked, Expected: c.expected, Found: "not made"}
+		if failed, ok := j.missing(c.needs); ok {
+			// Some check before this one decides the result: this one is not
+			// required on top of it.
+			made.Found = "not made: " + string(failed) + " did not pass"
+		} else {
+			f := c.make(j)
+			made.Status, made.Found, made.required = f.status, plain(f.found), f.required
+			if f.expected != "" {
+				made.Expected = plain(f.expected)
+			}
+		}
+		j.made = append(j.made, made)
+	}
+	return j.made
+}
+
+// missing returns the first check needed that did not pass.
+func (j *judgement) missing(needs []Code) (Code, bool) {
+	for _, need := range needs {
+		if !slices.ContainsFunc(j.made, func(c Check) bool {
+			return c.Code == need && (c.Status == StatusPass || c.Status == StatusWaived)
+		}) {
+			return need, true
+		}
+	}
+	return "", false
+}
+
+// result sums the checks up: one that failed decides, then one that was
+// required and not made.
+func result(checks []Check) Result {
+	result := Pass
+	for _, c := range checks {
+		switch {
+		case c.Status == StatusFail:
+			return Fail
+		case c.Status == StatusNotChecked && c.required:
+			result = Unknown
+		}
+	}
+	return result
+}
+
+// expires notes a deadline and tells whether now is before it.
+func (j *judgement) expires(deadline time.Time) bool {
+	if j.deadline.IsZero() || deadline.Before(j.deadline) {
+		j.deadline = deadline
+	}
+	return j.now.Before(deadline)
+}
+
+// about collects what the bundle is about, as far as it was read.
+func (j *judgement) about() Judged {
+	var about Judged
+	if j.bundle != nil {
+		about.Origin = j.bundle.Origin
+	}
+	if j.checkpoint != nil {
+		about.Size = j.checkpoint.Size
+	}
+	if len(j.authorities) > 0 {
+		about.Authority = j.authorities[len(j.authorities)-1].authority()
+	}
+	if j.judged != nil {
+		about.Release, about.Digest, about.Index = j.judged.release(), j.judged.prepared.Digest, j.judged.index
+	}
+	for _, e := range j.images {
+		about.Images = append(about.Images, JudgedImage{Image: e.image(), Digest: e.prepared.Digest, Index: e.index})
+	}
+	return about
+}

@@ -1,0 +1,185 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/muster-log/muster/release"
+)
+
+// oneRelease finds the release that is judged: the one of highest index. All
+// others are older entries of its identity.
+func (j *judgement) oneRelease() finding {
+	if len(j.releases) == 0 {
+		return fail("", "no release")
+	}
+	judged := j.releases[len(j.releases)-1]
+	identity := judged.release().Identity()
+	for _, e := range j.releases {
+		if other := e.release().Identity(); other != identity {
+			return fail("releases of one identity", fmt.Sprintf("index %d is of identity %s, index %d of %s", judged.index, identity, e.index, other))
+		}
+	}
+	j.judged = judged
+	r := judged.release()
+	return pass("", fmt.Sprintf("%s %s %s at index %d", r.Product, r.Channel, r.Version, judged.index))
+}
+
+func (j *judgement) releaseSignatures() finding { return j.signed(j.releases) }
+func (j *judgement) imageSignatures() finding   { return j.signed(j.images) }
+
+// signed judges authority, role and signatures of entries, each at its index.
+func (j *judgement) signed(entries []*entry) finding {
+	for _, e := range entries {
+		if err := j.chain.CheckSigned(e.index, e.prepared, nil); err != nil {
+			return refused("", indexed(e.index), err)
+		}
+	}
+	return pass("", fmt.Sprintf("%d entries signed", len(entries)))
+}
+
+// releaseImages compares the release's subjects with the images one to one.
+func (j *judgement) releaseImages() finding {
+	r := j.judged.release()
+	have := make(map[release.Digest]bool, len(j.images))
+	for _, e := range j.images {
+		digest := e.prepared.Digest
+		switch {
+		case have[digest]:
+			return fail("", "image "+digest.String()+" twice")
+		case !slices.Contains(r.Images, digest):
+			return fail("", "image "+digest.String()+" is not of the release")
+		case e.index > j.judged.index:
+			return fail("images logged before their release", fmt.Sprintf("image at index %d, release at index %d", e.index, j.judged.index))
+		}
+		have[digest] = true
+	}
+	for _, digest := range r.Images {
+		if !have[digest] {
+			return fail("", "no image "+digest.String())
+		}
+	}
+	return pass("", fmt.Sprintf("%d images", len(have)))
+}
+
+func (j *judgement) imageStatements() finding {
+	for _, e := range j.images {
+		if err := release.CheckImage(e.image()); err != nil {
+			return refused("", indexed(e.index), err)
+		}
+	}
+	return pass("", fmt.Sprintf("%d images", len(j.images)))
+}
+
+func (j *judgement) osImage() finding {
+	count := 0
+	for _, e := range j.images {
+		if e.image().Kind == release.KindOS {
+			count++
+		}
+	}
+	if count == 0 {
+		return fail("", "no image of kind os")
+	}
+	return pass("", fmt.Sprintf("%d images of kind os", count))
+}
+
+func (j *judgement) product() finding {
+	expected := "one of " + list(j.trust.requirements.Products)
+	product := j.judged.release().Product
+	for _, e := range j.images {
+		if other := e.image().Product; other != product {
+			return fail("images of product "+product, indexed(e.index)+" is of "+other)
+		}
+	}
+	if !slices.Contains(j.trust.requirements.Products, product) {
+		return fail(expected, product)
+	}
+	return pass(expected, product)
+}
+
+func (j *judgement) channel() finding {
+	expected := "one of " + list(j.trust.requirements.Channels)
+	channel := j.judged.release().Channel
+	if !slices.Contains(j.trust.requirements.Channels, channel) {
+		return fail(expected, channel)
+	}
+	return pass(expected, channel)
+}
+
+// channelMode judges the release's channel by the authority in force at the
+// release's index.
+func (j *judgement) channelMode() finding {
+	name := j.judged.release().Channel
+	channels := j.chain.At(j.judged.index).Authority.Channels
+	at := slices.IndexFunc(channels, func(c release.Channel) bool { return c.Name == name })
+	if at < 0 {
+		return fail("", "the authority has no channel "+name)
+	}
+	mode := channels[at].Mode
+	for _, e := range j.images {
+		if mode == release.ModeProduction && e.image().Mode != release.ModeProduction {
+			return fail("production images", indexed(e.index)+" is of mode "+string(e.image().Mode))
+		}
+	}
+	return pass("", "channel "+name+" of mode "+string(mode))
+}
+
+func (j *judgement) modes() finding {
+	accepted := j.trust.requirements.AcceptedModes()
+	expected := "one of " + list(accepted)
+	for _, e := range j.images {
+		if mode := e.image().Mode; !slices.Contains(accepted, mode) {
+			return fail(expected, indexed(e.index)+" is of mode "+string(mode))
+		}
+	}
+	return pass(expected, fmt.Sprintf("%d images", len(j.images)))
+}
+
+// struck judges the release and its images by what every authority of the chain
+// lists as compromised.
+func (j *judgement) struck() finding {
+	for _, e := range append([]*entry{j.judged}, j.images...) {
+		if by, struck := j.chain.Struck(e.index, e.prepared); struck {
+			return fail("", fmt.Sprintf("index %d is struck by the authority at index %d", e.index, by))
+		}
+	}
+	return pass("", "nothing struck")
+}
+
+func (j *judgement) notAfter() finding {
+	notAfter := j.judged.release().NotAfter
+	expected := "now before " + release.FormatTime(notAfter)
+	found := "now " + release.FormatTime(j.now)
+	if !j.expires(notAfter) {
+		return fail(expected, found)
+	}
+	return pass(expected, found)
+}
+
+func (j *judgement) minimumSecurityVersion() finding {
+	minimum := j.trust.requirements.MinimumSecurityVersion
+	for _, e := range j.images {
+		image := e.image()
+		name := string(image.Kind) + "/" + image.Name
+		if least, ok := minimum[name]; ok && image.SecurityVersion < least {
+			return fail(fmt.Sprintf("%s at least %d", name, least), fmt.Sprintf("%d", image.SecurityVersion))
+		}
+	}
+	return pass("", fmt.Sprintf("%d minimums", len(minimum)))
+}
+
+// list joins accepted values for a message.
+func list[T ~string](values []T) string {
+	if len(values) == 0 {
+		return "none at all"
+	}
+	text := ""
+	for i, value := range values {
+		if i > 0 {
+			text += ", "
+		}
+		text += string(value)
+	}
+	return text
+}
