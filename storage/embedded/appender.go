@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/transparency-dev/tessera"
@@ -28,6 +29,10 @@ const (
 	checkpointInterval = time.Second
 )
 
+// ledTessera leads Tessera's log to slog. klog has one logger a process, and may
+// not be given another while Tessera runs.
+var ledTessera sync.Once
+
 // appender implements log.Appender.
 type appender struct {
 	add    tessera.AddFn
@@ -38,7 +43,7 @@ type appender struct {
 
 // openAppender opens or creates the Tessera log in a directory.
 func openAppender(ctx context.Context, dir string, key *tlog.SigningKey, logger *slog.Logger) (*appender, error) {
-	klog.SetSlogLogger(logger.With("part", "tessera"))
+	ledTessera.Do(func() { klog.SetSlogLogger(logger.With("part", "tessera")) })
 	driver, err := posix.New(ctx, posix.Config{Path: dir, HTTPClient: &http.Client{Timeout: time.Second}})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)

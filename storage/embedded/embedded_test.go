@@ -1,0 +1,183 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/tlog"
+)
+
+func open(t *testing.T, dir string, key *tlog.SigningKey) *Storage {
+	t.Helper()
+	s, err := Open(context.Background(), dir, key, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newKey(t *testing.T) *tlog.SigningKey {
+	t.Helper()
+	key, err := tlog.GenerateSigningKey("log.example/test", tlog.TypeEd25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestAppendedEntriesOutliveTheProcess(t *testing.T) {
+	ctx, dir, key := t.Context(), t.TempDir(), newKey(t)
+	var want [][]byte
+	for round := range 3 {
+		s := open(t, dir, key)
+		first, err := s.Appender.Append(ctx, func(size uint64) ([][]byte, error) {
+			if size != uint64(len(want)) {
+				t.Errorf("round %d: admit got size %d, want %d", round, size, len(want))
+			}
+			var batch [][]byte
+			for i := range 200 {
+				batch = append(batch, fmt.Appendf(nil, "entry %d of round %d", i, round))
+			}
+			want = append(want, batch...)
+			return batch, nil
+		})
+		if err != nil || first != uint64(200*round) {
+			t.Fatalf("round %d: first %d, %v", round, first, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	s := open(t, dir, key)
+	defer s.Close()
+	frontier, err := tlog.NewFrontier(ctx, 0, s.Appender)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for index, entry := range want {
+		bundle, place := uint64(index/tlog.TileWidth), index%tlog.TileWidth
+		// Every width is asked for, also those that no file was written for.
+		data, err := s.Appender.ReadEntries(ctx, bundle, place+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := tlog.ParseBundle(data, place+1)
+		if err != nil || !bytes.Equal(entries[place], entry) {
+			t.Fatalf("entry %d: got %q, %v, want %q", index, entries, err, entry)
+		}
+		frontier.Append(tlog.LeafHash(entry))
+	}
+	root, err := tlog.NewProver(600, s.Appender).Root(ctx)
+	if err != nil || root != frontier.Root() {
+		t.Fatalf("root of the tiles %x, %v; of the entries %x", root, err, frontier.Root())
+	}
+}
+
+func TestL9SecondProcessOnOneDirectoryIsRefused(t *testing.T) {
+	dir, key := t.TempDir(), newKey(t)
+	s := open(t, dir, key)
+	defer s.Close()
+	if second, err := Open(t.Context(), dir, key, slog.New(slog.DiscardHandler)); err == nil {
+		second.Close()
+		t.Fatal("a second process opened the directory")
+	}
+}
+
+// The gate never gives Tessera a signature over what no anchor covers, nor over
+// another tree than the stored one.
+func TestGateSignsOnlyThePublishedTree(t *testing.T) {
+	ctx, key := t.Context(), newKey(t)
+	s := open(t, t.TempDir(), key)
+	defer s.Close()
+	if _, err := s.Appender.Append(ctx, func(uint64) ([][]byte, error) { return [][]byte{[]byte("a"), []byte("b")}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	closed, end := context.WithCancel(ctx)
+	end()
+	unpublished := newGate(closed, key, s.Appender)
+	root, err := tlog.NewProver(2, s.Appender).Root(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := tlog.Checkpoint{Origin: "log.example/test", Size: 2, Root: root}
+	if _, err := unpublished.Sign([]byte(good.Text())); err == nil {
+		t.Error("signed a size that no anchor covers")
+	}
+	gate := newGate(ctx, key, s.Appender)
+	gate.published(2)
+	if _, err := gate.Sign([]byte(good.Text())); err != nil {
+		t.Errorf("refused the published tree: %v", err)
+	}
+	forked := good
+	forked.Root[0] ^= 1
+	if _, err := gate.Sign([]byte(forked.Text())); err == nil {
+		t.Error("signed another root")
+	}
+}
+
+func TestAnchorsKeepTheFirstOfASizeAndServeTheNewest(t *testing.T) {
+	ctx, key := t.Context(), newKey(t)
+	a, err := openAnchors(ctx, filepath.Join(t.TempDir(), "anchors.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	if _, err := a.Newest(ctx); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("newest of none: %v", err)
+	}
+	anchor := func(size uint64, root byte) log.Anchor {
+		checkpoint := tlog.Checkpoint{Origin: "log.example/test", Size: size, Root: tlog.Hash{root}}
+		signature, err := key.SignNote(checkpoint.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := tlog.Note{Text: checkpoint.Text(), Signatures: []tlog.NoteSignature{signature}}
+		return log.Anchor{Checkpoint: checkpoint, Note: note.Marshal()}
+	}
+	early, late, larger := anchor(3, 1), anchor(3, 2), anchor(7, 3)
+	for _, put := range []log.Anchor{early, late, larger, early} {
+		if err := a.Put(ctx, put); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		get  func() (log.Anchor, error)
+		want log.Anchor
+	}{
+		{"newest", func() (log.Anchor, error) { return a.Newest(ctx) }, larger},
+		{"at 3", func() (log.Anchor, error) { return a.At(ctx, 3) }, early},
+		{"covering 2", func() (log.Anchor, error) { return a.Covering(ctx, 2) }, early},
+		{"covering 3", func() (log.Anchor, error) { return a.Covering(ctx, 3) }, larger},
+	} {
+		if got, err := c.get(); err != nil || !bytes.Equal(got.Note, c.want.Note) {
+			t.Errorf("%s: got %q, %v, want %q", c.name, got.Note, err, c.want.Note)
+		}
+	}
+	if _, err := a.Covering(ctx, 7); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("covering 7: %v", err)
+	}
+}
+
+func TestHighWaterIsNothingBeforeTheFirstStore(t *testing.T) {
+	h := HighWater{Path: filepath.Join(t.TempDir(), "high-water")}
+	if note, err := h.Load(); note != nil || err != nil {
+		t.Fatalf("got %q, %v", note, err)
+	}
+	for _, note := range []string{"one\n", "two\n"} {
+		if err := h.Store([]byte(note)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.Load(); err != nil || string(got) != note {
+			t.Fatalf("got %q, %v, want %q", got, err, note)
+		}
+	}
+}
