@@ -50,7 +50,11 @@ func TestAuthorityFollowsTheOneInForce(t *testing.T) {
 	l.refuse(CodePreviousNotInForce, l.authority(func(a *release.Authority) { a.Previous = &release.Digest{1} }))
 	first, firstDigest := l.Authority()
 	second := l.admit(l.authority())
-	l.refuse(CodeVersionNotNext, l.authority(func(a *release.Authority) { a.Version = 2; a.Previous = &firstDigest; a.Expires = a.Expires.Add(1) }))
+	l.refuse(CodeVersionNotNext, l.authority(func(a *release.Authority) {
+		a.Version = 2
+		a.Previous = &firstDigest
+		a.Expires = a.Expires.Add(oneDay)
+	}))
 	l.refuse(CodePreviousNotInForce, l.authority(func(a *release.Authority) { a.Previous = &firstDigest }))
 	third := l.admit(l.authority())
 

@@ -91,6 +91,7 @@ func BenchmarkReplayPrepared(b *testing.B) {
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/benchSize, "B-kept/entry")
 	runtime.KeepAlive(s)
+	runtime.KeepAlive(prepared)
 }
 
 // BenchmarkStrike is the one pass over the log that an authority costs that

@@ -17,12 +17,22 @@ func FuzzApply(f *testing.F) {
 	for _, entry := range entries {
 		f.Add(entry)
 	}
+	prepared := make([]*Prepared, len(entries))
+	for i, entry := range entries {
+		p, err := Prepare(entry, nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		prepared[i] = p // its signatures are verified once, when it is first applied
+	}
 	fresh := newLog(f)
 	f.Add(fresh.entry(fresh.osImage()))
 	f.Fuzz(func(t *testing.T, entry []byte) {
 		for _, size := range []int{0, 1, 4, len(entries)} {
 			s := New(testOrigin)
-			s.ApplyAll(entries[:size])
+			for _, p := range prepared[:size] {
+				s.ApplyPrepared(p)
+			}
 			live, logTime, products := digests(s.Live(testProduct)), s.LogTime(), s.Products()
 			authority, _ := s.Authority()
 			p, err := Prepare(entry, authority)

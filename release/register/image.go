@@ -19,7 +19,7 @@ type seriesKey struct{ product, kind, name string }
 // series is what rises together.
 type series struct {
 	greatest uint64         // securityVersion ever admitted and not struck
-	live     map[uint64]int // securityVersion -> how many live releases name an image with it
+	live     map[uint64]int // securityVersion -> how many live releases name an image with it; nil before the first
 }
 
 // image is a logged image: what later entries are judged by.
@@ -80,7 +80,7 @@ func (i *image) enter(s *State, r *record) {
 	i.key = imageKey{s.product(i.key.product).name, s.keep(i.key.kind), s.keep(i.key.name), s.keep(i.key.version)}
 	i.series = s.series[i.key.series()]
 	if i.series == nil {
-		i.series = &series{live: make(map[uint64]int)}
+		i.series = new(series)
 		s.series[i.key.series()] = i.series
 	}
 	s.images[i.key] = i.index
@@ -99,4 +99,16 @@ func (g *series) floor() uint64 {
 		floor = max(floor, version)
 	}
 	return floor
+}
+
+// count keeps that one more or one less live release names a securityVersion.
+func (g *series) count(version uint64, live bool) {
+	if g.live == nil {
+		g.live = make(map[uint64]int)
+	}
+	if live {
+		g.live[version]++
+	} else if g.live[version]--; g.live[version] == 0 {
+		delete(g.live, version)
+	}
 }

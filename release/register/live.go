@@ -84,23 +84,18 @@ func (s *State) change(p *product, entry *releaseEntry, live bool) {
 		delete(p.live, entry.digest)
 	}
 	for _, named := range entry.identity.images {
-		counts := named.series.live
-		if live {
-			counts[named.securityVersion]++
-		} else if counts[named.securityVersion]--; counts[named.securityVersion] == 0 {
-			delete(counts, named.securityVersion)
-		}
+		named.series.count(named.securityVersion, live)
 	}
 }
 
 // sorted returns what is live now, by payload digest.
 func (p *product) sorted() []*releaseEntry { return sortedByDigest(p.live) }
 
-// at returns what was live at a size, by payload digest.
-func (p *product) at(size uint64) []*releaseEntry {
+// at returns what was live at a size, to be read only.
+func (p *product) at(size uint64) map[release.Digest]*releaseEntry {
 	count := sort.Search(len(p.changes), func(i int) bool { return p.changes[i].size > size })
 	if count == len(p.changes) {
-		return p.sorted()
+		return p.live
 	}
 	live := make(map[release.Digest]*releaseEntry)
 	number := count / snapshotEvery
@@ -114,7 +109,7 @@ func (p *product) at(size uint64) []*releaseEntry {
 			delete(live, change.entry.digest)
 		}
 	}
-	return sortedByDigest(live)
+	return live
 }
 
 func sortedByDigest(live map[release.Digest]*releaseEntry) []*releaseEntry {

@@ -255,10 +255,11 @@ func TestLiveIsWhatTheRulesSay(t *testing.T) {
 	sometimes := 0
 	for seed := range uint64(12) {
 		l := newRandomLog(t, 1000+seed, 160)
+		admitted := admittedOf(l.entries)
 		for _, product := range []string{testProduct, "acme/other"} {
 			for size := range uint64(len(l.entries) + 1) {
 				got, _ := l.LiveAt(product, size)
-				want := plainLive(l.entries[:size], product)
+				want := plainLive(admitted, size, product)
 				if !slices.Equal(digests(got), want) {
 					t.Fatalf("seed %d, %s at size %d: got %v, want %v", seed, product, size, digests(got), want)
 				}
@@ -273,31 +274,41 @@ func TestLiveIsWhatTheRulesSay(t *testing.T) {
 	}
 }
 
-// plainLive is the definition of what is live, over a replay of its own.
-func plainLive(entries [][]byte, product string) []release.Digest {
-	type logged struct {
-		index     uint64
-		statement *release.Statement
-		digest    release.Digest
-		signers   []release.KeyID
-		authority *release.Authority
-	}
+// logged is an admitted entry with what the rules need to know of it.
+type logged struct {
+	index     uint64
+	statement *release.Statement
+	digest    release.Digest
+	signers   []release.KeyID
+	authority *release.Authority // in force at its index
+}
+
+func admittedOf(entries [][]byte) []logged {
 	s := New(testOrigin)
+	var all []logged
+	for _, entry := range entries {
+		authority, _ := s.Authority()
+		if outcome := s.Apply(entry); outcome.Status == StatusAdmitted {
+			all = append(all, logged{outcome.Index, outcome.Prepared.Statement, outcome.Digest, outcome.Prepared.signers(), authority})
+		}
+	}
+	return all
+}
+
+// plainLive is the definition of what is live at a size, over what is admitted.
+func plainLive(admitted []logged, size uint64, product string) []release.Digest {
 	var logTime time.Time
 	var all []logged
 	var compromised []release.Compromised
-	for _, entry := range entries {
-		authority, _ := s.Authority()
-		outcome := s.Apply(entry)
-		if outcome.Status != StatusAdmitted {
-			continue
+	for _, e := range admitted {
+		if e.index >= size {
+			break
 		}
-		statement := outcome.Prepared.Statement
-		if statement.Issued().After(logTime) {
-			logTime = statement.Issued()
+		if e.statement.Issued().After(logTime) {
+			logTime = e.statement.Issued()
 		}
-		all = append(all, logged{outcome.Index, statement, outcome.Digest, outcome.Prepared.signers(), authority})
-		if next, ok := statement.Predicate.(*release.Authority); ok {
+		all = append(all, e)
+		if next, ok := e.statement.Predicate.(*release.Authority); ok {
 			compromised = append(compromised, next.Compromised...)
 		}
 	}

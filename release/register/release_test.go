@@ -69,7 +69,7 @@ func TestRenewalKeepsItsVersionAndLasts(t *testing.T) {
 	l.refuse(CodeNotAfterNotLater, l.renewal(first, func(r *release.Release) { r.NotAfter = first.NotAfter.Add(-time.Second) }))
 	b := l.admit(l.renewal(first, func(r *release.Release) { r.NotAfter = first.NotAfter.Add(time.Second) }))
 	l.wantLive(b)
-	l.wantWord(a, "superseded by 3")
+	l.wantWord(a, "superseded by 6")
 
 	identity := first.Identity()
 	if index, ok := l.Oldest(identity); !ok || index != 2 {

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/muster-log/muster/release"
@@ -23,7 +24,7 @@ func (s *State) judgeRoll(statement *release.Roll) (effect, needs, *release.Refu
 		return nil, asks, release.Refuse(CodeRollSizeBack, "predicate.size", strconv.FormatUint(statement.Size, 10),
 			"at least "+strconv.FormatUint(product.newestRoll.size, 10)+", which the roll at index "+formatIndex(product.newestRoll.index)+" names")
 	}
-	var live []*releaseEntry
+	var live map[release.Digest]*releaseEntry
 	if product != nil {
 		live = product.at(statement.Size)
 	}
@@ -62,19 +63,18 @@ func (c *Chain) checkRoll(index uint64, statement *release.Roll) *release.Refusa
 }
 
 // checkRollList judges that a roll lists exactly what was live at its size.
-func checkRollList(listed []release.Digest, live []*releaseEntry) *release.Refusal {
-	wanted := make(map[release.Digest]bool, len(live))
-	for _, entry := range live {
-		wanted[entry.digest] = true
-	}
+// The list is a set, in the order of the digests.
+func checkRollList(listed []release.Digest, live map[release.Digest]*releaseEntry) *release.Refusal {
 	for i, digest := range listed {
-		if !wanted[digest] {
+		if live[digest] == nil {
 			return release.Refuse(CodeRollLive, "predicate.live["+strconv.Itoa(i)+"]", digest.String(), "a release that was live at the roll's size")
 		}
-		delete(wanted, digest)
 	}
-	for _, entry := range live {
-		if wanted[entry.digest] {
+	if len(listed) == len(live) {
+		return nil
+	}
+	for _, entry := range sortedByDigest(live) {
+		if !slices.Contains(listed, entry.digest) {
 			return release.Refuse(CodeRollLive, "predicate.live", "a list without "+entry.digest.String(), "every release that was live at the roll's size")
 		}
 	}

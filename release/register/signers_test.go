@@ -98,7 +98,7 @@ func TestRolesAreLimited(t *testing.T) {
 	l.refuse(CodeRoleDoesNotCover, l.image(func(i *release.Image) { i.Kind = release.KindConfig }), "ci")
 
 	stable := l.admit(l.release([]release.Digest{os, model}))
-	l.refuse(CodeSignerOutsideRole, l.release([]release.Digest{os, model}), "rel-lab")
+	l.refuse(CodeSignerOutsideRole, l.release([]release.Digest{os}), "rel-lab")
 	inLab := func(r *release.Release) { r.Channel = "lab" }
 	lab := l.admit(l.release([]release.Digest{os, model}, inLab), "rel-lab")
 	l.refuse(CodeSignerOutsideRole, l.release([]release.Digest{os}, inLab), "rel1", "rel2")

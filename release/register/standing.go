@@ -180,7 +180,7 @@ func (s *State) LiveAt(product string, size uint64) ([]LiveRelease, bool) {
 	if p == nil {
 		return nil, true
 	}
-	return publicLive(p.at(size)), true
+	return publicLive(sortedByDigest(p.at(size))), true
 }
 
 func publicLive(entries []*releaseEntry) []LiveRelease {
