@@ -1,11 +1,8 @@
 package release
 
-import "crypto"
-
 // PrivateKey signs payloads. Formats: Ed25519, ECDSA P-256 and P-384, RSA-PSS.
 type PrivateKey struct {
-	key    Key
-	signer crypto.Signer
+	key Key
 }
 
 // GenerateKey makes a new key (RSA: 3072 bits).

@@ -1,3 +1,7 @@
+// The statements these tests make need the parser of package release.
+
+//go:build statements
+
 package register
 
 import (
