@@ -53,13 +53,10 @@ type anchor struct {
 // entry is an entry of the bundle, decoded.
 type entry struct {
 	index    uint64
-	prepared *register.Prepared
-	forged   error // of an authority: one of its own signatures is not
+	prepared *register.Prepared // nil if forged
+	forged   error              // of an authority: one of its own signatures is not
 }
 
-func (e *entry) authority() *release.Authority {
-	return e.prepared.Statement.Predicate.(*release.Authority)
-}
 func (e *entry) release() *release.Release { return e.prepared.Statement.Predicate.(*release.Release) }
 func (e *entry) image() *release.Image     { return e.prepared.Statement.Predicate.(*release.Image) }
 
@@ -128,8 +125,8 @@ func (j *judgement) about() Judged {
 	if j.checkpoint != nil {
 		about.Size = j.checkpoint.Size
 	}
-	if len(j.authorities) > 0 {
-		about.Authority = j.authorities[len(j.authorities)-1].authority()
+	if j.chain != nil {
+		about.Authority = j.chain.Newest().Authority
 	}
 	if j.judged != nil {
 		about.Release, about.Digest, about.Index = j.judged.release(), j.judged.prepared.Digest, j.judged.index

@@ -75,7 +75,7 @@ type Verdict struct {
 type Judged struct {
 	Origin string
 	Size   uint64 // of the checkpoint
-	// Authority is the newest in the bundle; nil if there is none.
+	// Authority is the newest in the bundle; nil without a valid chain.
 	Authority *release.Authority
 	// Release is nil if the bundle has none; Digest is its payload digest.
 	Release *release.Release

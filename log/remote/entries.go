@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
+	"github.com/muster-log/muster/tlog/policy"
 )
 
 // typeEntry is the content type of an entry: a DSSE envelope.
@@ -62,4 +63,10 @@ func entryPath(which, tail string) (string, error) {
 		}
 	}
 	return "api/v1/entries/" + which + tail, nil
+}
+
+// Policy returns the log's own words on its key and its witnesses, a C2SP
+// tlog-policy. Nobody vouches for it.
+func (c *Client) Policy(ctx context.Context) ([]byte, error) {
+	return c.get(ctx, "api/v1/policy", policy.MaxPolicy, typeText)
 }

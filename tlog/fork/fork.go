@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/muster-log/muster/tlog"
 )
@@ -173,6 +174,10 @@ func (e *Evidence) parsed() (a, b *tlog.SignedCheckpoint, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("fork evidence: checkpoints[%d]: %w", i, err)
 		}
+		if strings.ContainsAny(note, "\u2028\u2029") {
+			// The standard encoder would not write them as RFC 8785 does.
+			return nil, nil, fmt.Errorf("fork evidence: checkpoints[%d]: got U+2028 or U+2029, want a note without them", i)
+		}
 		if both[i].Origin != e.Origin {
 			return nil, nil, fmt.Errorf("fork evidence: checkpoints[%d]: got origin %s, want %s: two logs do not contradict each other",
 				i, quote(both[i].Origin), quote(e.Origin))
@@ -229,7 +234,7 @@ func check(e *Evidence) (*Evidence, error) {
 			return nil, fmt.Errorf("fork evidence: witness: %w %v: want 0x04 or 0x06", tlog.ErrKeyType, witness.Type)
 		}
 	default:
-		return nil, fmt.Errorf("fork evidence: got kind %s, want %s, %s or %s", quote(string(e.Kind)), SameSize, Prefix, WitnessTime)
+		return nil, fmt.Errorf("fork evidence: %w: got %s, want %s, %s or %s", ErrKind, quote(string(e.Kind)), SameSize, Prefix, WitnessTime)
 	}
 	return e, nil
 }

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+)
+
+const (
+	// secretMode is the mode of a private key's file.
+	secretMode = 0o600
+	// maxKeyFile is well above the size of any key file, in bytes.
+	maxKeyFile = 64 << 10
+	// publicExtension is that of the file that key generate writes besides.
+	publicExtension = ".pub"
+)
+
+// generated are the key formats that key generate makes.
+var generated = []string{string(release.FormatEd25519), string(release.FormatECDSAP256)}
+
+func (a *app) keyCommand() *cobra.Command {
+	return group("key", "keys that sign what is logged", a.keyGenerateCommand(), a.keyShowCommand())
+}
+
+func (a *app) keyGenerateCommand() *cobra.Command {
+	var format, out string
+	cmd := &cobra.Command{
+		Use:   "generate --out FILE [--format ed25519|ecdsa-p256]",
+		Short: "make a key: the private half in FILE, the public one in FILE.pub",
+		Long: `Makes a key. FILE gets the private half as PKCS#8 PEM, for its owner alone and
+not encrypted; FILE.pub gets the public half, which goes into the authority.
+Neither is ever overwritten.`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := required(cmd, "out"); err != nil {
+				return err
+			}
+			if !slices.Contains(generated, format) {
+				return usage(cmd, fmt.Errorf("--format %s: want %s", quote(format), strings.Join(generated, " or ")))
+			}
+			return a.keyGenerate(release.KeyFormat(format), out)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", string(release.FormatEd25519), "the key's format")
+	cmd.Flags().StringVar(&out, "out", "", "the private key's file; it must not exist")
+	return cmd
+}
+
+func (a *app) keyGenerate(format release.KeyFormat, out string) error {
+	if err := checkFree(out+publicExtension, false); err != nil {
+		return err
+	}
+	private, err := release.GenerateKey(format)
+	if err != nil {
+		return err
+	}
+	secret, err := private.MarshalPEM()
+	if err != nil {
+		return err
+	}
+	public, err := private.Key().MarshalPEM()
+	if err != nil {
+		return err
+	}
+	if err := writeNew(out, secret, secretMode, false); err != nil {
+		return err
+	}
+	if err := writeNew(out+publicExtension, public, publicMode, false); err != nil {
+		return err
+	}
+	return a.printKey(private.Key(), out, out+publicExtension)
+}
+
+func (a *app) keyShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show FILE",
+		Short: "print the key id of a private or public key file",
+		Args:  arguments(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			data, err := a.readFile(args[0], "key", maxKeyFile)
+			if err != nil {
+				return err
+			}
+			if strings.Contains(string(data), "PRIVATE KEY") {
+				private, err := release.ParsePrivateKey(data)
+				if err != nil {
+					return fmt.Errorf("private key %s: %w", args[0], err)
+				}
+				return a.printKey(private.Key(), args[0], "")
+			}
+			key, err := release.ParsePublicKeyPEM(data)
+			if err != nil {
+				return fmt.Errorf("public key %s: %w", args[0], err)
+			}
+			return a.printKey(key, "", args[0])
+		},
+	}
+}
+
+func (a *app) printKey(key release.Key, private, public string) error {
+	result := struct {
+		KeyID   release.KeyID     `json:"keyid"`
+		Format  release.KeyFormat `json:"format"`
+		Private string            `json:"privateFile,omitempty"`
+		Public  string            `json:"publicFile,omitempty"`
+	}{key.ID(), key.Format, private, public}
+	return a.print(result, func(p *page) {
+		p.field("keyid", "%s", result.KeyID)
+		p.field("format", "%s", result.Format)
+		if private != "" {
+			p.field("private key", "%s (keep it secret)", private)
+		}
+		if public != "" {
+			p.field("public key", "%s", public)
+		}
+	})
+}
+
+// readPrivateKey reads a key file and refuses one that others can read.
+func readPrivateKey(path string) (*release.PrivateKey, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	if mode := info.Mode().Perm(); info.Mode().IsRegular() && mode&0o077 != 0 {
+		return nil, fail(exitcode.Refused, "key-file-mode", "chmod 600 "+path+", and think of the key as known if others could read it",
+			fmt.Errorf("private key %s has mode %04o, want 0600", path, mode))
+	}
+	data, err := (&app{}).readFile(path, "private key", maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := release.ParsePrivateKey(data)
+	if err != nil {
+		return nil, fmt.Errorf("private key %s: %w", path, err)
+	}
+	return key, nil
+}
+
+// readPublicKey reads a public key file; one of a private key is refused, so
+// that nobody gets used to passing it around.
+func (a *app) readPublicKey(path string) (release.Key, error) {
+	data, err := a.readFile(path, "public key", maxKeyFile)
+	if err != nil {
+		return release.Key{}, err
+	}
+	if strings.Contains(string(data), "PRIVATE KEY") {
+		return release.Key{}, fail(exitcode.Usage, "private-key-given", "give the file "+path+publicExtension, fmt.Errorf("%s is a private key, want a public one", path))
+	}
+	key, err := release.ParsePublicKeyPEM(data)
+	if err != nil {
+		return release.Key{}, fmt.Errorf("public key %s: %w", path, err)
+	}
+	return key, nil
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+)
+
+// signatureExtension is that of a detached signature's file name.
+const signatureExtension = ".sig"
+
+// maxDetached bounds a detached signature's file in bytes: the greatest
+// signature of any format, in base64, with room.
+const maxDetached = 64 << 10
+
+// detached is a signature in a file of its own, for a signer who has a copy of
+// the draft and not the draft itself. It names the payload that it is over.
+type detached struct {
+	KeyID   release.KeyID  `json:"keyid"`
+	Payload release.Digest `json:"payload"`
+	Sig     []byte         `json:"sig"`
+}
+
+func (s detached) marshal() []byte {
+	data, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // three plain members
+	}
+	return append(data, '\n')
+}
+
+// parseDetached reads what marshal writes, and nothing else.
+func parseDetached(data []byte) (detached, error) {
+	var s detached
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fail(exitcode.Refused, "signature-file", "make one with sign --detached", fmt.Errorf("not a signature file: %w", err))
+	}
+	if !bytes.Equal(data, s.marshal()) {
+		return s, fail(exitcode.Refused, "signature-file", "make one with sign --detached", fmt.Errorf("not a signature file: want exactly keyid, payload and sig"))
+	}
+	return s, nil
+}
+
+// signCommand makes the verb sign of a type.
+func (a *app) signCommand(what release.Type) *cobra.Command {
+	var keys []string
+	var out string
+	var apart, force bool
+	cmd := &cobra.Command{
+		Use:   "sign FILE --key KEY... [--detached] [--out FILE]",
+		Short: fmt.Sprintf("show what the %s states, and sign it", what),
+		Long: fmt.Sprintf(`Shows in words what the %[1]s in FILE states, and signs it.
+
+The signature is added to FILE itself, or to the copy that --out names. With
+--detached FILE stays as it is, and the signature goes into a small file of its
+own (FILE.<key>.sig, or --out) for muster %[1]s attach: so several people sign in
+several places, and no private key moves.`, what),
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := required(cmd, "key"); err != nil {
+				return err
+			}
+			if apart && len(keys) > 1 {
+				return usage(cmd, fmt.Errorf("--detached makes one signature file: got %d keys, want one", len(keys)))
+			}
+			doc, err := a.readDocument(args[0], what)
+			if err != nil {
+				return err
+			}
+			return a.sign(doc, keys, out, apart, force)
+		},
+	}
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "a private key file; may be repeated")
+	cmd.Flags().BoolVar(&apart, "detached", false, "write the signature to a file of its own")
+	cmd.Flags().StringVar(&out, "out", "", "where to write (default: FILE, or with --detached FILE.<key>.sig)")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite the file of --out")
+	return cmd
+}
+
+func (a *app) sign(doc *document, keys []string, out string, apart, force bool) error {
+	// A statement that every log calls void is not worth a signature.
+	if image, ok := doc.statement.Predicate.(*release.Image); ok {
+		if err := release.CheckImage(image); err != nil {
+			return fmt.Errorf("%s: %w", doc.path, err)
+		}
+	}
+	if err := a.announce(func(p *page) { p.line("signing:"); doc.describe(p) }); err != nil {
+		return err
+	}
+	var made []release.Signature
+	for _, path := range keys {
+		key, err := readPrivateKey(path)
+		if err != nil {
+			return err
+		}
+		signature, err := key.Sign(doc.envelope.Payload)
+		if err != nil {
+			return fmt.Errorf("sign with %s: %w", path, err)
+		}
+		if err := doc.envelope.Add(signature); err != nil {
+			return fmt.Errorf("sign with %s: %w", path, err)
+		}
+		made = append(made, signature)
+	}
+	if apart {
+		return a.writeDetached(doc, made[0], out, force)
+	}
+	target := doc.path
+	if out != "" {
+		target = out
+	}
+	// A draft is meant to grow: signing it in place loses nothing.
+	if err := doc.write(target, force || out == "" || out == doc.path); err != nil {
+		return err
+	}
+	result := struct {
+		documentJSON
+		Made []release.KeyID `json:"made"`
+	}{documentJSON: doc.json()}
+	for _, signature := range made {
+		result.Made = append(result.Made, signature.KeyID)
+	}
+	return a.print(result, func(p *page) {
+		p.line("signed %s %s", doc.statement.Type, doc.digest())
+		for _, key := range result.Made {
+			p.field("by", "%s", key)
+		}
+		p.field("file", "%s, %d signatures", doc.path, len(doc.envelope.Signatures))
+	})
+}
+
+func (a *app) writeDetached(doc *document, signature release.Signature, out string, force bool) error {
+	if out == "" {
+		out = fmt.Sprintf("%s.%.16s%s", doc.path, signature.KeyID, signatureExtension)
+	}
+	file := detached{KeyID: signature.KeyID, Payload: doc.digest(), Sig: signature.Sig}
+	if err := writeNew(out, file.marshal(), publicMode, force); err != nil {
+		return err
+	}
+	result := struct {
+		KeyID  release.KeyID  `json:"keyid"`
+		Digest release.Digest `json:"digest"`
+		File   string         `json:"file"`
+	}{signature.KeyID, doc.digest(), out}
+	return a.print(result, func(p *page) {
+		p.line("signed %s %s", doc.statement.Type, doc.digest())
+		p.field("by", "%s", signature.KeyID)
+		p.field("signature", "%s", out)
+		p.line("send that file to whoever holds the draft: muster %s attach DRAFT %s", doc.statement.Type, out)
+	})
+}
+
+// attachCommand makes the verb attach of a type.
+func (a *app) attachCommand(what release.Type) *cobra.Command {
+	var out string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "attach FILE SIGNATURE... [--out FILE]",
+		Short: fmt.Sprintf("put detached signatures, or those of other copies, into the %s's file", what),
+		Long: `Merges signatures into FILE. Each SIGNATURE is a file of sign --detached, or another
+copy of the same draft with signatures in it. Signatures over another payload are
+refused; whether they verify, and whose they are, muster ` + string(what) + ` status says.`,
+		Args: arguments(cobra.MinimumNArgs(2)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			doc, err := a.readDocument(args[0], what)
+			if err != nil {
+				return err
+			}
+			target := doc.path
+			if out != "" {
+				target = out
+			}
+			added := 0
+			for _, path := range args[1:] {
+				n, err := a.attach(doc, path)
+				if err != nil {
+					return fmt.Errorf("%s: %w", path, err)
+				}
+				added += n
+			}
+			if err := doc.write(target, force || out == "" || out == args[0]); err != nil {
+				return err
+			}
+			return a.printDocument(doc, fmt.Sprintf("%d signatures added to %s, now %d:", added, target, len(doc.envelope.Signatures)))
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "where to write (default: FILE)")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite the file of --out")
+	return cmd
+}
+
+// attach adds the signatures of one file and returns how many were new.
+func (a *app) attach(doc *document, path string) (int, error) {
+	data, err := a.readFile(path, "signature", max(maxDetached, release.MaxEntry))
+	if err != nil {
+		return 0, err
+	}
+	var offered []release.Signature
+	payload := release.Digest{}
+	if other, err := release.ParseDraft(data); err == nil {
+		offered, payload = other.Signatures, other.PayloadDigest()
+	} else {
+		file, err := parseDetached(data)
+		if err != nil {
+			return 0, err
+		}
+		offered, payload = []release.Signature{{KeyID: file.KeyID, Sig: file.Sig}}, file.Payload
+	}
+	if payload != doc.digest() {
+		return 0, fail(exitcode.Refused, "signature-of-other-payload", "sign the same draft: compare the digests with show",
+			fmt.Errorf("signature over payload %s, want %s", payload, doc.digest()))
+	}
+	added := 0
+	for _, signature := range offered {
+		if doc.holds(signature) {
+			continue
+		}
+		if err := doc.envelope.Add(signature); err != nil {
+			return added, err
+		}
+		added++
+	}
+	return added, nil
+}
+
+// holds reports whether the very same signature is there already.
+func (d *document) holds(signature release.Signature) bool {
+	for _, have := range d.envelope.Signatures {
+		if have.KeyID == signature.KeyID && bytes.Equal(have.Sig, signature.Sig) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+)
+
+// signingStatus says how far the signing of a document is.
+type signingStatus struct {
+	Type     release.Type   `json:"type"`
+	Digest   release.Digest `json:"digest"`
+	Complete bool           `json:"complete"`
+	// Roles are those that can admit the document: one of them must be met, for
+	// an authority every one of them.
+	Roles []roleStatus `json:"roles"`
+	// Problems are signatures for which a log would refuse the document.
+	Problems []signatureProblem `json:"problems"`
+}
+
+type roleStatus struct {
+	Role      string          `json:"role"`
+	Threshold int             `json:"threshold"`
+	Signed    []release.KeyID `json:"signed"`
+	Missing   []release.KeyID `json:"missing"`
+	// Needed is how many more keys must sign.
+	Needed int `json:"needed"`
+}
+
+type signatureProblem struct {
+	KeyID release.KeyID `json:"keyid"`
+	Code  release.Code  `json:"code"`
+	Text  string        `json:"text"`
+}
+
+// statusCommand makes the verb status of a type.
+func (a *app) statusCommand(what release.Type) *cobra.Command {
+	var source authoritySource
+	cmd := &cobra.Command{
+		Use:   "status FILE --authority FILE | --log URL",
+		Short: fmt.Sprintf("say who has signed the %s, and who is still missing", what),
+		Long: fmt.Sprintf(`Says who has signed the %s in FILE, role by role, who is still missing, and which
+signatures a log would refuse. Exit code 0: signed by enough; 1: not yet.`, what),
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			doc, err := a.readDocument(args[0], what)
+			if err != nil {
+				return err
+			}
+			authority, err := a.authorityFor(cmd, doc, &source)
+			if err != nil {
+				return err
+			}
+			return a.printStatus(doc.signingStatus(authority))
+		},
+	}
+	source.flags(cmd, what)
+	return cmd
+}
+
+// authorityFor finds the authority that judges a document: nil for the first
+// version of an authority, which judges itself.
+func (a *app) authorityFor(cmd *cobra.Command, doc *document, source *authoritySource) (*release.Authority, error) {
+	if own, ok := doc.statement.Predicate.(*release.Authority); ok && own.Previous == nil {
+		return nil, nil
+	}
+	authority, digest, err := a.findAuthority(cmd, source)
+	if err != nil {
+		return nil, err
+	}
+	wanted := doc.statement.Authority()
+	if own, ok := doc.statement.Predicate.(*release.Authority); ok {
+		wanted = *own.Previous
+	}
+	if authority == nil {
+		return nil, usage(cmd, fmt.Errorf("--authority %s is a digest: want the authority's file, or --log", digest))
+	}
+	if digest != wanted {
+		return nil, fail(exitcode.Refused, "authority-not-in-force", "make the draft again under the authority in force, or give the one that it names",
+			fmt.Errorf("%s names the authority %s, got %s", doc.path, wanted, digest))
+	}
+	return authority, nil
+}
+
+// signingStatus judges the signatures of a document by an authority.
+func (d *document) signingStatus(authority *release.Authority) signingStatus {
+	s := signingStatus{Type: d.statement.Type, Digest: d.digest(), Roles: []roleStatus{}, Problems: []signatureProblem{}}
+	keys := map[release.KeyID]release.Key{}
+	roles := d.roles(authority, keys)
+	valid := map[release.KeyID]bool{}
+	for _, signature := range d.envelope.Signatures {
+		key, known := keys[signature.KeyID]
+		if !known {
+			s.problem(signature.KeyID, "signer-unknown", "the authority has no such key")
+			continue
+		}
+		if err := key.Verify(d.envelope.Payload, signature.Sig); err != nil {
+			s.problem(signature.KeyID, cmp.Or(release.CodeOf(err), release.CodeSignatureInvalid), err.Error())
+			continue
+		}
+		valid[signature.KeyID] = true
+	}
+	for _, role := range roles {
+		s.Roles = append(s.Roles, role.status(keys, valid))
+	}
+	s.judge(d, roles, valid)
+	return s
+}
+
+// judge decides whether the document is complete, and finds signatures outside
+// the roles.
+func (s *signingStatus) judge(d *document, roles []namedRole, valid map[release.KeyID]bool) {
+	every := d.statement.Type == release.TypeAuthority
+	met := every
+	for i, role := range roles {
+		whole := s.Roles[i].Needed == 0
+		if every {
+			met = met && whole
+			continue
+		}
+		// Every signature must be by a key of the one role that admits.
+		for key := range valid {
+			whole = whole && slices.Contains(role.Keys, key)
+		}
+		met = met || whole
+	}
+	for _, key := range sortedKeys(mapKeys(valid)) {
+		if !slices.ContainsFunc(roles, func(role namedRole) bool { return slices.Contains(role.Keys, key) }) {
+			s.problem(key, "signer-outside-role", "the key has no role that admits this")
+		}
+	}
+	s.Complete = met && len(roles) > 0 && len(s.Problems) == 0
+}
+
+func (s *signingStatus) problem(key release.KeyID, code release.Code, text string) {
+	s.Problems = append(s.Problems, signatureProblem{key, code, oneLine(text)})
+}
+
+// namedRole is a role with what it is called in this document's place.
+type namedRole struct {
+	release.Role
+	title string
+}
+
+// roles returns the roles that can admit the document, and collects the keys
+// that signatures are checked with.
+func (d *document) roles(authority *release.Authority, keys map[release.KeyID]release.Key) []namedRole {
+	var found []namedRole
+	take := func(from *release.Authority, name release.RoleName, title, product, kind, channel string) {
+		for id, key := range from.Keys {
+			keys[id] = key
+		}
+		for _, role := range from.Roles {
+			if role.Name == name && role.Covers(product, kind, channel) {
+				found = append(found, namedRole{role, title})
+			}
+		}
+	}
+	switch stated := d.statement.Predicate.(type) {
+	case *release.Authority:
+		if authority != nil {
+			take(authority, release.RoleRoot, "root of the previous version", "", "", "")
+		}
+		take(stated, release.RoleRoot, "root", "", "", "")
+	case *release.Image:
+		take(authority, release.RoleImage, "image", stated.Product, string(stated.Kind), "")
+	case *release.Release:
+		take(authority, release.RoleRelease, "release", stated.Product, "", stated.Channel)
+	case *release.Roll:
+		take(authority, release.RoleRoll, "roll", stated.Product, "", "")
+	}
+	return found
+}
+
+// status counts a role's keys by what they are, not by their ids.
+func (r namedRole) status(keys map[release.KeyID]release.Key, valid map[release.KeyID]bool) roleStatus {
+	s := roleStatus{Role: r.title, Threshold: r.Threshold, Signed: []release.KeyID{}, Missing: []release.KeyID{}}
+	distinct := map[release.Digest]bool{}
+	for _, id := range sortedKeys(r.Keys) {
+		if !valid[id] {
+			s.Missing = append(s.Missing, id)
+			continue
+		}
+		s.Signed = append(s.Signed, id)
+		if spki, err := keys[id].SPKI(); err == nil {
+			distinct[spki] = true
+		}
+	}
+	s.Needed = max(0, r.Threshold-len(distinct))
+	return s
+}
+
+func (a *app) printStatus(s signingStatus) error {
+	err := a.print(s, func(p *page) {
+		p.line("%s %s", s.Type, s.Digest)
+		if len(s.Roles) == 0 {
+			p.line("no role of the authority admits this: product, kind and channel must be covered")
+		}
+		for _, role := range s.Roles {
+			p.line("role %s: %d of %d needed signatures", role.Role, role.Threshold-role.Needed, role.Threshold)
+			for _, key := range role.Signed {
+				p.field("signed", "%s", key)
+			}
+			for _, key := range role.Missing {
+				p.field(missingWord(role), "%s", key)
+			}
+		}
+		for _, problem := range s.Problems {
+			p.line("refused: signature by %s: %s (%s)", problem.KeyID, problem.Text, problem.Code)
+		}
+		switch {
+		case s.Complete:
+			p.line("complete: submit it")
+		case len(s.Problems) > 0:
+			p.line("not complete: a log refuses it as long as those signatures are in it")
+		default:
+			p.line("not complete")
+		}
+	})
+	if err == nil && !s.Complete {
+		return errVerdict{exitcode.Refused}
+	}
+	return err
+}
+
+func missingWord(role roleStatus) string {
+	if role.Needed == 0 {
+		return "not needed"
+	}
+	return "missing"
+}
+
+func mapKeys(set map[release.KeyID]bool) []release.KeyID {
+	var keys []release.KeyID
+	for key := range set {
+		keys = append(keys, key)
+	}
+	return keys
+}

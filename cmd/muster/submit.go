@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/log/remote"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/bundle"
+)
+
+// submitTimeout is how long submit waits for a log by default. A log with its
+// witnesses answers in about a second; one without them may need hours, and the
+// entry is safe meanwhile.
+const submitTimeout = 5 * time.Minute
+
+type submitOptions struct {
+	source        logSource
+	bundle, proof string
+	timeout       time.Duration
+	force         bool
+}
+
+// submitCommand makes the verb submit of a type.
+func (a *app) submitCommand(what release.Type) *cobra.Command {
+	var o submitOptions
+	cmd := &cobra.Command{
+		Use:   "submit FILE --log URL [--policy FILE] [--bundle FILE" + bundle.Extension + "] [--proof FILE]",
+		Short: fmt.Sprintf("submit the %s to a log, and verify the log's proof", what),
+		Long: fmt.Sprintf(`Submits the %s to a log and waits until it is published. Before it says submitted, it
+has verified here that the entry stands in a checkpoint that the log signed, and
+that the cosignatures meet the quorum: of --policy, or else of the policy that the
+log states itself, which proves less.
+
+The same file can be submitted again at any time: it gets the same index.`, what),
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, path := range []string{o.bundle, o.proof} {
+				if err := checkFree(path, o.force); err != nil {
+					return err
+				}
+			}
+			doc, err := a.readDocument(args[0], what)
+			if err != nil {
+				return err
+			}
+			return a.submit(cmd, doc, o)
+		},
+	}
+	o.source.flags(cmd)
+	cmd.Flags().StringVar(&o.bundle, "bundle", "", "write the proof bundle to this file")
+	cmd.Flags().StringVar(&o.proof, "proof", "", "write the entry's proof (C2SP tlog-proof) to this file")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", submitTimeout, "how long to wait for the log")
+	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite the files of --bundle and --proof")
+	return cmd
+}
+
+// submitted is what submit prints.
+type submitted struct {
+	Type   release.Type   `json:"type"`
+	Digest release.Digest `json:"digest"`
+	Origin string         `json:"origin"`
+	Index  uint64         `json:"index"`
+	// Size is that of the checkpoint which proves the entry.
+	Size      uint64       `json:"size"`
+	Duplicate bool         `json:"duplicate"`
+	Cosigned  []cosignedBy `json:"cosigned"`
+	// Pinned: verified with the caller's own policy.
+	Pinned bool   `json:"pinned"`
+	Bundle string `json:"bundle,omitempty"`
+	Proof  string `json:"proof,omitempty"`
+}
+
+func (a *app) submit(cmd *cobra.Command, doc *document, o submitOptions) error {
+	entry, err := doc.envelope.Marshal()
+	if err != nil {
+		return err
+	}
+	if len(doc.envelope.Signatures) == 0 {
+		return fail(exitcode.Refused, string(release.CodeSignatureNone), fmt.Sprintf("sign it first: muster %s sign %s --key KEY", doc.statement.Type, doc.path),
+			fmt.Errorf("%s has no signatures", doc.path))
+	}
+	s, err := a.open(cmd, o.source)
+	if err != nil {
+		return err
+	}
+	defer s.client.Close()
+	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
+	defer cancel()
+	// What the answer is checked with comes first: an entry cannot be taken back.
+	if _, err := s.trust(ctx); err != nil {
+		return err
+	}
+	a.say("submitting %s to %s", doc.summary(), s.client.URL())
+	receipt, err := s.client.Submit(ctx, entry, a.waiting)
+	if err != nil {
+		return explainSubmission(doc, err)
+	}
+	result, proof, err := s.checkReceipt(ctx, doc, entry, receipt)
+	if err != nil {
+		return fmt.Errorf("the log's answer does not prove that the entry is logged: %w", err)
+	}
+	if o.proof != "" {
+		if err := writeNew(o.proof, proof, publicMode, o.force); err != nil {
+			return err
+		}
+		result.Proof = o.proof
+	}
+	if o.bundle != "" {
+		if err := a.saveBundle(ctx, s, receipt.Index, o); err != nil {
+			return err
+		}
+		result.Bundle = o.bundle
+	}
+	return a.printSubmitted(result, s.basis())
+}
+
+// waiting says why a submission is not done yet.
+func (a *app) waiting(pause time.Duration, err error) {
+	switch {
+	case err != nil:
+		a.say("again in %s: %s", pause, oneLine(err.Error()))
+	case pause == 0:
+		a.say("logged, waiting until it is published with its witnesses' cosignatures")
+	default:
+		a.say("not published yet, looking again in %s", pause)
+	}
+}
+
+// explainSubmission adds what to do about a refusal.
+func explainSubmission(doc *document, err error) error {
+	status, ok := errors.AsType[*remote.StatusError](err)
+	if !ok || !status.Refused() {
+		return err
+	}
+	hint := ""
+	switch status.Code {
+	case "threshold-missed", "signer-unknown", "signer-outside-role":
+		hint = fmt.Sprintf("see who must sign: muster %s status %s --log URL", doc.statement.Type, doc.path)
+	case "authority-not-in-force":
+		hint = "make the draft again: the authority has changed since"
+	case "image-not-logged":
+		hint = "submit its images first: muster image submit"
+	case "issued-behind-clock", "issued-ahead-of-clock", "issued-behind-log-time":
+		hint = "make the draft again with the time of today, and check this machine's clock"
+	}
+	return fail(exitcode.Refused, status.Code, hint, fmt.Errorf("%s: %w", doc.path, err))
+}
+
+// checkReceipt fetches the entry's proof and verifies it: the entry, or one with
+// the same payload that was logged before, stands at the index under a checkpoint
+// that the policy accepts.
+func (s *session) checkReceipt(ctx context.Context, doc *document, entry []byte, receipt *remote.Receipt) (*submitted, []byte, error) {
+	data, err := s.client.Proof(ctx, fmt.Sprint(receipt.Index))
+	if err != nil {
+		return nil, nil, err
+	}
+	proof, err := tlog.ParseProof(data)
+	if err != nil {
+		return nil, nil, fail(exitcode.Refused, "proof-form", "", err)
+	}
+	if proof.Index != receipt.Index {
+		return nil, nil, fail(exitcode.Refused, "proof-of-other-entry", "", fmt.Errorf("got a proof of entry %d, want %d", proof.Index, receipt.Index))
+	}
+	if receipt.Duplicate {
+		if entry, err = s.logged(ctx, doc, receipt.Index); err != nil {
+			return nil, nil, err
+		}
+	}
+	if _, err := proof.Verify(tlog.LeafHash(entry)); err != nil {
+		return nil, nil, fail(exitcode.Refused, "inclusion", "", err)
+	}
+	checkpoint, cosignatures, err := s.checkpoint(ctx, proof.Checkpoint, "the proof's checkpoint")
+	if err != nil {
+		return nil, nil, err
+	}
+	return &submitted{Type: doc.statement.Type, Digest: doc.digest(), Origin: checkpoint.Origin, Index: receipt.Index, Size: checkpoint.Size,
+		Duplicate: receipt.Duplicate, Cosigned: cosigners(s.policy, cosignatures), Pinned: s.pinned}, data, nil
+}
+
+// logged fetches the entry that was logged for the document's payload before.
+func (s *session) logged(ctx context.Context, doc *document, index uint64) ([]byte, error) {
+	entry, err := s.client.Entry(ctx, fmt.Sprint(index))
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := release.ParseEnvelope(entry)
+	if err != nil {
+		return nil, err
+	}
+	if got := envelope.PayloadDigest(); got != doc.digest() {
+		return nil, fail(exitcode.Refused, "entry-of-other-payload", "", fmt.Errorf("entry %d has payload %s, want %s", index, got, doc.digest()))
+	}
+	return entry, nil
+}
+
+// saveBundle fetches, checks and writes the bundle of a submitted entry.
+func (a *app) saveBundle(ctx context.Context, s *session, index uint64, o submitOptions) error {
+	data, err := s.client.Bundle(ctx, fmt.Sprint(index))
+	if err != nil {
+		return fmt.Errorf("bundle: %w", err)
+	}
+	if _, err := s.checkBundle(ctx, data); err != nil {
+		return fmt.Errorf("bundle: %w", err)
+	}
+	return writeNew(o.bundle, data, publicMode, o.force)
+}
+
+func (a *app) printSubmitted(r *submitted, basis string) error {
+	return a.print(r, func(p *page) {
+		word := "submitted"
+		if r.Duplicate {
+			word = "logged before"
+		}
+		p.line("%s: %s %s", word, r.Type, r.Digest)
+		p.field("log", "%s", quote(r.Origin))
+		p.field("index", "%d", r.Index)
+		p.field("proved at", "size %d, verified with %s", r.Size, basis)
+		for i, c := range r.Cosigned {
+			p.field(first(i, "cosigned by"), "%s at %s", quote(c.Witness), c.Time)
+		}
+		if r.Proof != "" {
+			p.field("proof", "%s", r.Proof)
+		}
+		if r.Bundle != "" {
+			p.field("bundle", "%s", r.Bundle)
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package log
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/muster-log/muster/release/register"
+	"github.com/muster-log/muster/tlog"
+)
+
+// indexRetry is the pause after the index failed. Nothing waits for the index
+// but those who search in it.
+const indexRetry = 2 * time.Second
+
+// View calls read with the register, which stands still meanwhile: keep it short
+// and keep nothing of it. The register may be ahead of the newest anchor.
+func (l *Log) View(read func(state *register.State)) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	read(l.register)
+}
+
+// FollowIndex keeps an index up to date with what is published, until the
+// context ends. An index that is not of this log is made anew. What goes wrong
+// with the index is logged and tried again; the log does not depend on it.
+func (l *Log) FollowIndex(ctx context.Context, index Index) {
+	for ctx.Err() == nil {
+		err := l.followIndex(ctx, index)
+		if ctx.Err() != nil {
+			return
+		}
+		l.config.Logger.Error("search index", "error", err, "again in", indexRetry)
+		pause(ctx, indexRetry)
+	}
+}
+
+func (l *Log) followIndex(ctx context.Context, index Index) error {
+	next, err := index.Size(ctx)
+	if err != nil {
+		return err
+	}
+	if fits, err := l.indexFits(ctx, index, next); err != nil {
+		return err
+	} else if !fits {
+		l.config.Logger.Warn("the search index is not of this log's entries; it is made anew", "size", next)
+		if err := index.Reset(ctx); err != nil {
+			return err
+		}
+		next = 0
+	}
+	for {
+		anchor, err := l.WaitPublished(ctx, next)
+		if err != nil {
+			return err
+		}
+		// One bundle at a time, so that a rebuild is a row of short transactions.
+		last := min(anchor.Checkpoint.Size, (next/tlog.TileWidth+1)*tlog.TileWidth)
+		records, err := l.indexRecords(ctx, next, last)
+		if err != nil {
+			return err
+		}
+		if err := index.Add(ctx, records); err != nil {
+			return fmt.Errorf("add entries %d to %d: %w", next, last-1, err)
+		}
+		next = last
+	}
+}
+
+// indexFits tells whether the last record of an index is that of the entry which
+// the log has there, and says the same of it as the register.
+func (l *Log) indexFits(ctx context.Context, index Index, size uint64) (bool, error) {
+	if size == 0 {
+		return true, nil
+	}
+	if anchor, _ := l.Checkpoint(); size > anchor.Checkpoint.Size {
+		return false, nil
+	}
+	records, err := index.Records(ctx, []uint64{size - 1})
+	if err != nil || len(records) != 1 {
+		return false, err
+	}
+	entry, err := l.entry(ctx, size-1)
+	if err != nil {
+		return false, err
+	}
+	var kept register.Record
+	l.View(func(state *register.State) { kept, _ = state.Entry(size - 1) })
+	return records[0].Entry == sha256.Sum256(entry) && records[0].Status == kept.Status, nil
+}
+
+// indexRecords makes the records of the entries from one index up to another.
+func (l *Log) indexRecords(ctx context.Context, from, to uint64) ([]Record, error) {
+	records := make([]Record, 0, to-from)
+	err := l.eachEntry(ctx, from, to, func(index uint64, entry []byte) error {
+		var kept register.Record
+		l.View(func(state *register.State) { kept, _ = state.Entry(index) })
+		records = append(records, NewRecord(entry, kept))
+		return nil
+	})
+	return records, err
+}

@@ -1,0 +1,178 @@
+package index
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/release"
+)
+
+// maxRemembered bounds the ids kept in memory, for each kind of text.
+const maxRemembered = 10000
+
+// seriesText is what the entries of a series have in common.
+type seriesText struct {
+	typ, predicate, product, kind, name, channel string
+}
+
+// mention is one row of the table.
+type mention struct {
+	log.Mention
+	index uint64
+}
+
+func (m mention) compare(other mention) int {
+	return cmp.Or(bytes.Compare(m.Digest[:], other.Digest[:]), cmp.Compare(m.index, other.index), cmp.Compare(m.Relation, other.Relation))
+}
+
+// Add implements log.Index.
+func (x *Index) Add(ctx context.Context, records []log.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	err := x.transact(ctx, func(tx *sql.Tx) error {
+		next, err := size(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i, record := range records {
+			if want := next + uint64(i); record.Index != want {
+				return fmt.Errorf("got the record of entry %d, want that of %d", record.Index, want)
+			}
+		}
+		if err := x.addEntries(ctx, tx, records); err != nil {
+			return err
+		}
+		return addMentions(ctx, tx, records)
+	})
+	if err != nil {
+		x.forget() // ids of the transaction that did not take place
+	}
+	return err
+}
+
+func (x *Index) addEntries(ctx context.Context, tx *sql.Tx, records []log.Record) error {
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO entries
+		(idx, series, version, status, code, entry, payload, identity, signers, issued, not_after)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	findVersion, err := tx.PrepareContext(ctx, `SELECT id FROM versions WHERE version = $1`)
+	if err != nil {
+		return err
+	}
+	defer findVersion.Close()
+	makeVersion, err := tx.PrepareContext(ctx, `INSERT INTO versions (version) VALUES ($1) RETURNING id`)
+	if err != nil {
+		return err
+	}
+	defer makeVersion.Close()
+	for i := range records {
+		record := &records[i]
+		series, err := x.seriesID(ctx, tx, seriesText{string(record.Type), record.Predicate, record.Product, string(record.Kind), record.Name, record.Channel})
+		if err != nil {
+			return err
+		}
+		version, err := x.versionID(ctx, findVersion, makeVersion, record.Version)
+		if err != nil {
+			return err
+		}
+		var identity []byte
+		if !record.Identity.IsZero() {
+			identity = record.Identity[:]
+		}
+		signers := make([]byte, 0, len(record.Signers)*len(release.KeyID{}))
+		for _, signer := range record.Signers {
+			signers = append(signers, signer[:]...)
+		}
+		if _, err := insert.ExecContext(ctx, int64(record.Index), series, version, int64(record.Status), string(record.Code),
+			record.Entry[:], record.Payload[:], identity, signers, seconds(record.Issued), seconds(record.NotAfter)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addMentions inserts in the order of the table, so that pages are touched once.
+func addMentions(ctx context.Context, tx *sql.Tx, records []log.Record) error {
+	var all []mention
+	for i := range records {
+		for _, each := range records[i].Mentions {
+			all = append(all, mention{each, records[i].Index})
+		}
+	}
+	slices.SortFunc(all, mention.compare)
+	all = slices.Compact(all)
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO mentions (digest, idx, relation) VALUES ($1, $2, $3)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for i := range all {
+		if _, err := insert.ExecContext(ctx, all[i].Digest[:], int64(all[i].index), int64(all[i].Relation)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seriesID returns the id of a series, which it makes if it is new.
+func (x *Index) seriesID(ctx context.Context, tx *sql.Tx, text seriesText) (int64, error) {
+	if id, ok := x.series[text]; ok {
+		return id, nil
+	}
+	members := []any{text.typ, text.predicate, text.product, text.kind, text.name, text.channel}
+	var id int64
+	err := tx.QueryRowContext(ctx, `SELECT id FROM series WHERE type = $1 AND predicate = $2 AND product = $3 AND kind = $4 AND name = $5 AND channel = $6`, members...).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.QueryRowContext(ctx, `INSERT INTO series (type, predicate, product, kind, name, channel) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`, members...).Scan(&id)
+	}
+	if err == nil {
+		remember(x.series, text, id)
+	}
+	return id, err
+}
+
+// versionID returns the id of a version, which it makes if it is new: most
+// images have one of their own, so the statements are prepared once a batch.
+func (x *Index) versionID(ctx context.Context, find, insert *sql.Stmt, text string) (id int64, err error) {
+	if id, ok := x.versions[text]; ok {
+		return id, nil
+	}
+	err = find.QueryRowContext(ctx, text).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = insert.QueryRowContext(ctx, text).Scan(&id)
+	}
+	if err == nil {
+		remember(x.versions, text, id)
+	}
+	return id, err
+}
+
+func remember[Text comparable](ids map[Text]int64, text Text, id int64) {
+	if len(ids) >= maxRemembered {
+		clear(ids)
+	}
+	ids[text] = id
+}
+
+func (x *Index) forget() {
+	x.series, x.versions = make(map[seriesText]int64), make(map[string]int64)
+}
+
+// seconds is a time for the database; no time is NULL.
+func seconds(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.Unix()
+}
