@@ -24,7 +24,7 @@ const (
 )
 
 func (a *app) authorityCommand() *cobra.Command {
-	return group("authority", "who may log what: keys, roles, channels",
+	return group("authority", "state who may log what: keys, roles, channels",
 		a.authorityCreateCommand(),
 		a.signCommand(release.TypeAuthority),
 		a.attachCommand(release.TypeAuthority),

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) bundleCommand() *cobra.Command {
-	return group("bundle", "proof bundles: what a verifier needs to judge a release offline", a.bundleGetCommand(), a.bundleShowCommand())
+	return group("bundle", "fetch and show proof bundles, which verify judges offline", a.bundleGetCommand(), a.bundleShowCommand())
 }
 
 func (a *app) bundleGetCommand() *cobra.Command {

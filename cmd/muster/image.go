@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) imageCommand() *cobra.Command {
-	return group("image", "images: what nodes boot and load",
+	return group("image", "state what an image is, sign that, submit it",
 		a.imageCreateCommand(),
 		a.signCommand(release.TypeImage),
 		a.attachCommand(release.TypeImage),

@@ -25,7 +25,7 @@ const (
 var generated = []string{string(release.FormatEd25519), string(release.FormatECDSAP256)}
 
 func (a *app) keyCommand() *cobra.Command {
-	return group("key", "keys that sign what is logged", a.keyGenerateCommand(), a.keyShowCommand())
+	return group("key", "make and show the keys that sign what is logged", a.keyGenerateCommand(), a.keyShowCommand())
 }
 
 func (a *app) keyGenerateCommand() *cobra.Command {

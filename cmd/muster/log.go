@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) logCommand() *cobra.Command {
-	return group("log", "look at somebody's log", a.logCheckpointCommand())
+	return group("log", "fetch a log's checkpoint, and compare it with one kept before", a.logCheckpointCommand())
 }
 
 type checkpointOptions struct {

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) policyCommand() *cobra.Command {
-	return group("policy", "the trust of a relying party", a.policyCheckCommand())
+	return group("policy", "explain what a policy and requirements demand and withstand", a.policyCheckCommand())
 }
 
 func (a *app) policyCheckCommand() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) releaseCommand() *cobra.Command {
-	return group("release", "approved combinations of images",
+	return group("release", "approve a combination of images, sign that, submit it",
 		a.releaseCreateCommand(),
 		a.signCommand(release.TypeRelease),
 		a.attachCommand(release.TypeRelease),

@@ -21,7 +21,7 @@ const (
 )
 
 func (a *app) requirementsCommand() *cobra.Command {
-	return group("requirements", "what a relying party asks for", a.requirementsCreateCommand())
+	return group("requirements", "write down what you ask for", a.requirementsCreateCommand())
 }
 
 type requirementsOptions struct {

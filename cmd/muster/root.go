@@ -22,10 +22,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		Long: `muster measures images, states and signs what they are, submits that to a
 transparency log, and verifies offline what the log and its witnesses answered.
 
+Every command takes --json, and --help says more about it.
+
 Exit codes: 0 done, or verified; 1 checked and not verified; 2 called wrongly;
 3 could not tell; 4 the log misbehaved, and the evidence is in a file.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
 		RunE:          needsCommand,
 	}
 	root.SetArgs(args)
@@ -34,12 +37,47 @@ Exit codes: 0 done, or verified; 1 checked and not verified; 2 called wrongly;
 	root.SetErr(errOut)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object instead of text")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(a.keyCommand(), a.authorityCommand(), a.imageCommand(), a.releaseCommand(),
-		a.bundleCommand(), a.verifyCommand(), a.requirementsCommand(), a.policyCommand(), a.logCommand())
+	section(root, "Release node software:",
+		a.keyCommand(),
+		a.authorityCommand(),
+		a.imageCommand(),
+		a.releaseCommand())
+	section(root, "Decide what to trust, and verify:",
+		a.requirementsCommand(),
+		a.policyCommand(),
+		a.bundleCommand(),
+		a.verifyCommand(),
+		a.logCommand())
+	section(root, "About this program:", a.versionCommand())
+	ownWords(root)
 
 	// Set where flags cannot be parsed, too: a script that asked for JSON gets it.
 	a.json = slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
 	return a.report(root.ExecuteContext(ctx))
+}
+
+// ownWords adjusts what cobra itself prints: a command that only holds others
+// cannot be run, and its two commands stand with ours.
+func ownWords(root *cobra.Command) {
+	const runnable = "{{if .Runnable}}"
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), runnable, "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	last := root.Groups()[len(root.Groups())-1].ID
+	for name, short := range map[string]string{"help": "say more about a command", "completion": "print a completion script for a shell"} {
+		if cmd, _, err := root.Find([]string{name}); err == nil {
+			cmd.Short, cmd.GroupID = short, last
+		}
+	}
+}
+
+// section adds commands under a title of the help.
+func section(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // group is a command that only holds others.
@@ -54,6 +92,7 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	err := fmt.Errorf("%s has no command %s", cmd.CommandPath(), quote(args[0]))
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err = fmt.Errorf("%w, did you mean %s", err, strings.Join(near, " or "))
@@ -72,8 +111,8 @@ func usage(cmd *cobra.Command, err error) error {
 // arguments checks the number of arguments, as a usage error.
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usage(cmd, fmt.Errorf("%w: %s", err, cmd.UseLine()))
+		if check(cmd, args) != nil {
+			return usage(cmd, fmt.Errorf("got %d arguments, want %s", len(args), strings.TrimSuffix(cmd.UseLine(), " [flags]")))
 		}
 		return nil
 	}
