@@ -53,6 +53,8 @@ const (
 	CodeSubject Code = "subject"
 	// CodeStringASCII: a string with a character outside printable ASCII (0x20 to 0x7E).
 	CodeStringASCII Code = "string-not-ascii"
+	// CodeStringLength: a string that is shorter or longer than its member may be.
+	CodeStringLength Code = "string-length"
 	// CodeNote: a note with a control character or a bidirectional mark.
 	CodeNote Code = "note-characters"
 	// CodeDigest: a digest that is not 64 lowercase hexadecimal digits.

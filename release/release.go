@@ -1,6 +1,9 @@
 package release
 
-import "time"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 // Release approves a combination of images for a channel until a date.
 type Release struct {
@@ -21,4 +24,12 @@ func (r *Release) Identity() Digest { return Identity(r.Product, r.Channel, r.Im
 
 // Identity returns the SHA-256 of the canonical JSON
 // {"channel":...,"images":[{"sha256":...},...],"product":...}, images ascending.
-func Identity(product, channel string, images []Digest) Digest { return Digest{} }
+func Identity(product, channel string, images []Digest) Digest {
+	w := &writer{}
+	w.open('{')
+	w.text("channel", channel)
+	writeSet(w, "images", images, (*writer).object)
+	w.text("product", product)
+	w.close('}')
+	return sha256.Sum256(w.out)
+}
