@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,167 +21,145 @@ const (
 )
 
 func (a *app) authorityCommand() *cobra.Command {
-	return group("authority", "state who may log what: keys, roles, channels",
+	return a.namingKeys(group("authority", "state who may log what: keys, roles, channels",
 		a.authorityCreateCommand(),
 		a.signCommand(release.TypeAuthority),
 		a.attachCommand(release.TypeAuthority),
 		a.statusCommand(release.TypeAuthority),
-		a.showCommand(release.TypeAuthority))
+		a.showCommand(release.TypeAuthority)))
 }
 
-// roleFlags are the files and the threshold of one role.
-type roleFlags struct {
-	name      release.RoleName
-	what      string
-	files     []string
-	threshold int
+// roleDuties are the roles that a first authority can have, in the order of the
+// flags, and what each may do.
+var roleDuties = []struct {
+	name release.RoleName
+	duty string
+}{
+	{release.RoleRoot, "changes this authority"},
+	{release.RoleImage, "signs images"},
+	{release.RoleRelease, "signs releases"},
+	{release.RoleWithdraw, "withdraws images and releases"},
+	{release.RoleRoll, "signs the roll of what is live"},
+	{release.RoleAuditor, "signs findings"},
+}
+
+type authorityOptions struct {
+	plan     authorityPlan
+	from     string
+	channels []string
+	// roles are in the order of roleDuties.
+	roles []rolePlan
+	out   string
+	force bool
 }
 
 func (a *app) authorityCreateCommand() *cobra.Command {
-	roles := []*roleFlags{
-		{name: release.RoleRoot, what: "changes this authority"},
-		{name: release.RoleImage, what: "signs images"},
-		{name: release.RoleRelease, what: "signs releases"},
-		{name: release.RoleWithdraw, what: "withdraws images and releases"},
-		{name: release.RoleRoll, what: "signs the roll of what is live"},
-		{name: release.RoleAuditor, what: "signs findings"},
-	}
-	var origin, issued, expires, out string
-	var channels []string
-	var limits release.Limits
-	var force bool
+	o := authorityOptions{plan: newAuthorityPlan(), roles: make([]rolePlan, len(roleDuties))}
 	cmd := &cobra.Command{
-		Use:   "create --origin NAME --root FILE.pub... --image FILE.pub... --release FILE.pub... --channel NAME=MODE... --out FILE",
+		Use:   "create {--from FILE | --origin NAME --root FILE.pub... --image FILE.pub... --release FILE.pub... --channel NAME=MODE...} --out FILE",
 		Short: "draft the first authority of a log",
 		Long: `Drafts version 1 of a log's authority, which becomes entry 0 of the log and the pin
 of everyone who verifies. The root keys sign it: muster authority sign.
 
 The origin is the log's name for ever: a host name of yours and a path, without a
-scheme. A channel takes images of one mode: production, research or debug.`,
+scheme. A channel takes images of one mode: production, research or debug.
+
+With --from all of it stands in a JSON file instead, which can also limit a role to
+products, kinds or channels, and have a role several times:
+
+  {"origin": "log.example/acme", "expires": "2027-11-24",
+   "channels": [{"name": "stable", "mode": "production"}],
+   "limits": {"publishWithinDays": 30, "releaseDays": 90},
+   "roles": [
+    {"name": "root", "keys": ["ana.pub", "ben.pub", "cleo.pub"], "threshold": 2},
+    {"name": "image", "keys": ["ci.pub"], "threshold": 1, "kinds": ["os"]},
+    {"name": "release", "keys": ["ana.pub", "ben.pub", "cleo.pub"], "threshold": 2}]}
+
+Key files are relative to that file. What may be left out: issued (now), expires (a
+year later), limits (as above), threshold (more than half of the keys), products,
+kinds and channels of a role (all of them).`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "origin", "root", "image", "release", "channel", "out"); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
-			authority := &release.Authority{Version: 1, Origin: origin, Keys: map[release.KeyID]release.Key{}, Limits: limits}
-			if err := setDates(cmd, authority, issued, expires); err != nil {
+			if err := checkFree(o.out, o.force); err != nil {
 				return err
 			}
-			var err error
-			if authority.Channels, err = parseChannels(cmd, channels); err != nil {
+			authority, err := a.newAuthority(cmd, &o)
+			if err != nil {
 				return err
-			}
-			for _, role := range roles {
-				if err := a.addRole(cmd, authority, role); err != nil {
-					return err
-				}
 			}
 			statement, err := release.NewAuthority(authority)
 			if err != nil {
 				return err
 			}
-			return a.createDraft(statement, out, force)
+			return a.createDraft(statement, o.out, o.force)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&origin, "origin", "", "the log's name, such as log.example/acme")
-	for _, role := range roles {
-		flags.StringArrayVar(&role.files, string(role.name), nil, fmt.Sprintf("the public key file of somebody who %s; may be repeated", role.what))
-		flags.IntVar(&role.threshold, string(role.name)+"-threshold", 0, fmt.Sprintf("how many %s keys must sign (default: more than half)", role.name))
+	flags.StringVar(&o.from, "from", "", "a JSON `FILE` with all of the following in it; - is standard input")
+	flags.StringVar(&o.plan.Origin, "origin", "", "the log's `NAME`, such as log.example/acme")
+	for i, role := range roleDuties {
+		o.roles[i].Name = string(role.name)
+		flags.StringArrayVar(&o.roles[i].Keys, string(role.name), nil, fmt.Sprintf("the public key `FILE` of somebody who %s; may be repeated", role.duty))
+		flags.IntVar(&o.roles[i].Threshold, string(role.name)+"-threshold", 0, fmt.Sprintf("how many %s keys must sign, a `NUMBER` (default: more than half)", role.name))
 	}
-	flags.StringArrayVar(&channels, "channel", nil, "a channel and its mode, such as stable=production; may be repeated")
-	flags.IntVar(&limits.PublishWithinDays, "publish-within-days", defaultPublishDays, "by when after it is issued an image must be published")
-	flags.IntVar(&limits.ReleaseDays, "release-days", defaultReleaseDays, "how long a release may last")
-	flags.StringVar(&issued, "issued", "", "when it is made, RFC 3339 (default: now)")
-	flags.StringVar(&expires, "expires", "", "when it ends, RFC 3339 or a date (default: a year later)")
-	outFlags(cmd, &out, &force)
+	flags.StringArrayVar(&o.channels, "channel", nil, "a channel and its mode as `NAME=MODE`, such as stable=production; may be repeated")
+	flags.IntVar(&o.plan.Limits.PublishWithinDays, "publish-within-days", defaultPublishDays, "by when after it is issued an image must be published, in `DAYS`")
+	flags.IntVar(&o.plan.Limits.ReleaseDays, "release-days", defaultReleaseDays, "how long a release may last, in `DAYS`")
+	flags.StringVar(&o.plan.Issued, "issued", "", "`TIME` when it is made, RFC 3339 (default: now)")
+	flags.StringVar(&o.plan.Expires, "expires", "", "`TIME` when it ends, RFC 3339 or a date (default: a year later)")
+	outFlags(cmd, &o.out, &o.force)
 	return cmd
 }
 
-func setDates(cmd *cobra.Command, authority *release.Authority, issued, expires string) (err error) {
-	if authority.Issued, err = parseWhen(cmd, "issued", issued, now()); err != nil {
-		return err
+// check holds the flags to the two ways of calling the command.
+func (o *authorityOptions) check(cmd *cobra.Command) error {
+	if o.from == "" {
+		return required(cmd, "origin", "root", "image", "release", "channel", "out")
 	}
-	authority.Expires, err = parseWhen(cmd, "expires", expires, authority.Issued.AddDate(authorityYears, 0, 0))
-	return err
+	names := []string{"origin", "channel", "publish-within-days", "release-days", "issued", "expires"}
+	for _, role := range roleDuties {
+		names = append(names, string(role.name), string(role.name)+"-threshold")
+	}
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			return usage(cmd, fmt.Errorf("--%s beside --from: say it in %s", name, o.from))
+		}
+	}
+	return required(cmd, "out")
 }
 
-// addRole reads the keys of a role; a role without keys is left out.
-func (a *app) addRole(cmd *cobra.Command, authority *release.Authority, flags *roleFlags) error {
-	if len(flags.files) == 0 {
-		if flags.threshold != 0 {
-			return usage(cmd, fmt.Errorf("--%s-threshold without --%s", flags.name, flags.name))
-		}
-		return nil
-	}
-	role := release.Role{Name: flags.name}
-	for _, path := range flags.files {
-		key, err := a.readPublicKey(path)
+// newAuthority makes the authority of the flags or of the file of --from.
+func (a *app) newAuthority(cmd *cobra.Command, o *authorityOptions) (*release.Authority, error) {
+	if o.from != "" {
+		plan, err := a.readAuthorityPlan(o.from)
 		if err != nil {
-			return fmt.Errorf("--%s: %w", flags.name, err)
+			return nil, err
 		}
-		id := key.ID()
-		if slices.Contains(role.Keys, id) {
-			return usage(cmd, fmt.Errorf("--%s %s: the key %s is there already", flags.name, path, id))
+		authority, err := a.authorityOf(cmd, plan)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.from, err)
 		}
-		authority.Keys[id] = key
-		role.Keys = append(role.Keys, id)
+		return authority, nil
 	}
-	role.Keys = sortedKeys(role.Keys)
-	role.Threshold = cmp.Or(flags.threshold, len(role.Keys)/2+1)
-	authority.Roles = append(authority.Roles, role)
-	return nil
-}
-
-func parseChannels(cmd *cobra.Command, texts []string) ([]release.Channel, error) {
-	var channels []release.Channel
-	for _, text := range texts {
+	for _, text := range o.channels {
 		name, mode, ok := strings.Cut(text, "=")
 		if !ok {
 			return nil, usage(cmd, fmt.Errorf("--channel %s: want NAME=MODE, such as stable=production", quote(text)))
 		}
-		channels = append(channels, release.Channel{Name: name, Mode: release.Mode(mode)})
+		o.plan.Channels = append(o.plan.Channels, channelPlan{name, mode})
 	}
-	return channels, nil
-}
-
-// createDraft writes the draft of a new statement and shows it.
-func (a *app) createDraft(statement *release.Statement, out string, force bool) error {
-	doc, err := newDocument(statement)
-	if err != nil {
-		return err
-	}
-	if err := doc.write(out, force); err != nil {
-		return err
-	}
-	return a.printDocument(doc, "draft written to "+out+", not signed yet:")
-}
-
-// outFlags are those of every command that writes one file.
-func outFlags(cmd *cobra.Command, out *string, force *bool) {
-	cmd.Flags().StringVar(out, "out", "", "the file to write")
-	cmd.Flags().BoolVar(force, "force", false, "overwrite the file of --out")
-}
-
-// now is this machine's clock in whole seconds, as statements have it.
-func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
-
-// parseWhen reads a time of a flag: RFC 3339, a date (its first second, UTC), or
-// a number of days from now such as 30d. Empty: the default.
-func parseWhen(cmd *cobra.Command, flag, text string, otherwise time.Time) (time.Time, error) {
-	if text == "" {
-		return otherwise, nil
-	}
-	if when, err := release.ParseTime(text); err == nil {
-		return when, nil
-	}
-	if date, err := time.Parse(time.DateOnly, text); err == nil {
-		return date, nil
-	}
-	if count, ok := strings.CutSuffix(text, "d"); ok {
-		if days, err := strconv.ParseUint(count, 10, 16); err == nil {
-			return now().AddDate(0, 0, int(days)), nil
+	for _, role := range o.roles {
+		if len(role.Keys) > 0 {
+			o.plan.Roles = append(o.plan.Roles, role)
+		} else if role.Threshold != 0 {
+			return nil, usage(cmd, fmt.Errorf("--%s-threshold without --%s", role.Name, role.Name))
 		}
 	}
-	return time.Time{}, usage(cmd, fmt.Errorf("--%s %s: want a time such as 2027-01-15T00:00:00Z, a date such as 2027-01-15, or days from now such as 30d", flag, quote(text)))
+	return a.authorityOf(cmd, &o.plan)
 }
+
+// errNoKeys refuses a role that nobody holds.
+var errNoKeys = errors.New("no keys")

@@ -60,7 +60,12 @@ func newDocument(statement *release.Statement) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &document{envelope: &release.Envelope{Payload: payload}, statement: statement}, nil
+	// Shown and signed is what stands in the payload, not what it was made of.
+	parsed, err := release.ParseStatement(payload)
+	if err != nil {
+		return nil, err
+	}
+	return &document{envelope: &release.Envelope{Payload: payload}, statement: parsed}, nil
 }
 
 // write stores the document at path.

@@ -12,13 +12,13 @@ import (
 )
 
 func (a *app) imageCommand() *cobra.Command {
-	return group("image", "state what an image is, sign that, submit it",
+	return a.namingKeys(group("image", "state what an image is, sign that, submit it",
 		a.imageCreateCommand(),
 		a.signCommand(release.TypeImage),
 		a.attachCommand(release.TypeImage),
 		a.statusCommand(release.TypeImage),
 		a.submitCommand(release.TypeImage),
-		a.showCommand(release.TypeImage))
+		a.showCommand(release.TypeImage)))
 }
 
 type imageOptions struct {
@@ -99,11 +99,11 @@ func (a *app) newImage(cmd *cobra.Command, o *imageOptions) (*release.Image, err
 		Authority: digest, Product: o.product, Kind: measured.kind, Name: o.name, Version: o.version, SecurityVersion: o.securityVersion,
 		Mode: release.Mode(o.mode), Measurements: measured.measurements, Artifacts: measured.artifacts, Note: o.note,
 	}
-	if image.Issued, err = parseWhen(cmd, "issued", o.issued, now()); err != nil {
+	if image.Issued, err = a.parseWhen(cmd, "issued", o.issued, a.now()); err != nil {
 		return nil, err
 	}
 	latest := image.Issued.AddDate(0, 0, limitsOf(authority).PublishWithinDays)
-	if image.PublishBy, err = parseWhen(cmd, "publish-by", o.publishBy, latest); err != nil {
+	if image.PublishBy, err = a.parseWhen(cmd, "publish-by", o.publishBy, latest); err != nil {
 		return nil, err
 	}
 	for _, text := range o.provenance {

@@ -122,8 +122,13 @@ func (a *app) printKey(key release.Key, private, public string) error {
 	})
 }
 
-// readPrivateKey reads a key file and refuses one that others can read.
-func readPrivateKey(path string) (*release.PrivateKey, error) {
+// readPrivateKey reads a key file and refuses one that others can read. A pipe
+// is taken, so that a key can come from a program that keeps it; standard input
+// is not.
+func (a *app) readPrivateKey(path string) (*release.PrivateKey, error) {
+	if path == stdinName {
+		return nil, fail(exitcode.Usage, "key-from-stdin", "name a file", fmt.Errorf("--key %s: a private key is not read from standard input", path))
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
@@ -132,9 +137,12 @@ func readPrivateKey(path string) (*release.PrivateKey, error) {
 		return nil, fail(exitcode.Refused, "key-file-mode", "chmod 600 "+path+", and think of the key as known if others could read it",
 			fmt.Errorf("private key %s has mode %04o, want 0600", path, mode))
 	}
-	data, err := (&app{}).readFile(path, "private key", maxKeyFile)
+	data, err := a.readFile(path, "private key", maxKeyFile)
 	if err != nil {
 		return nil, err
+	}
+	if !strings.Contains(string(data), "PRIVATE KEY") && strings.Contains(string(data), "PUBLIC KEY") {
+		return nil, fail(exitcode.Usage, "public-key-given", "give the private key's file, the one without "+publicExtension, fmt.Errorf("%s is a public key, want a private one", path))
 	}
 	key, err := release.ParsePrivateKey(data)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/log/remote"
@@ -34,6 +35,11 @@ type app struct {
 	json        bool
 	in          io.Reader
 	out, errOut io.Writer
+	// clock tells the time of verdicts and of new statements.
+	clock func() time.Time
+	// namesFrom is the directory of --names, names what was read there.
+	namesFrom string
+	names     keyNames
 }
 
 // print writes a result: value under --json, else what text writes.
@@ -43,14 +49,14 @@ func (a *app) print(value any, text func(*page)) error {
 		encoder.SetEscapeHTML(false)
 		return encoder.Encode(value)
 	}
-	p := &page{}
+	p := &page{names: a.names}
 	text(p)
 	return p.flush(a.out)
 }
 
 // announce writes a page to standard error: what is about to happen.
 func (a *app) announce(text func(*page)) error {
-	p := &page{}
+	p := &page{names: a.names}
 	text(p)
 	return p.flush(a.errOut)
 }
@@ -61,7 +67,10 @@ func (a *app) say(format string, args ...any) {
 }
 
 // page is text for people: lines, and aligned fields.
-type page struct{ strings.Builder }
+type page struct {
+	strings.Builder
+	names keyNames
+}
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,6 +53,19 @@ func trustCode(err error) string {
 	return "trust-form"
 }
 
+// trustHint says what to do about a refusal of the two files.
+func trustHint(err error) string {
+	switch {
+	case errors.Is(err, policy.ErrLogOperatorAlone):
+		return "ask for cosignatures by witnesses that others run, or correct operators and logOperator"
+	case errors.Is(err, policy.ErrNobody):
+		return "lower the quorum, or name witnesses of more operators"
+	case errors.Is(err, policy.ErrOperatorUnknown):
+		return "name who runs every witness: muster requirements create --operator WITNESS=OPERATOR"
+	}
+	return "make requirements with muster requirements create; the log's operator publishes the policy"
+}
+
 // trustJSON is what policy check prints under --json.
 type trustJSON struct {
 	Origins []string `json:"origins"`
@@ -96,11 +111,7 @@ func policyWords(page *page, p *policy.Policy, r *verify.Requirements) {
 	for _, log := range p.Logs {
 		page.line("log %s, run by %s", quote(log.Key.Name), quote(r.LogOperator))
 	}
-	requirement, asked := p.Requirement()
-	if !asked {
-		page.line("quorum: none, the log's word alone")
-		return
-	}
+	requirement, _ := p.Requirement() // a quorum of none is refused before
 	page.line("quorum: %s must have cosigned", requirementWords(requirement))
 	for _, witness := range p.Witnesses {
 		operator := r.Operators[witness.Name]
@@ -153,12 +164,50 @@ func requirementsWords(page *page, r *verify.Requirements) {
 	page.field("roll", "%s", ageWords(r.RollMaxAge, "at most %s old", "of any age, or none: a withdrawn release passes"))
 	page.field("checkpoint", "%s", ageWords(r.CheckpointMaxAge, "at most %s old", "of any age"))
 	page.field("release", "%s", ageWords(r.MinimumAge, "witnessed at least %s ago", "as soon as it is logged"))
-	for name, version := range r.MinimumSecurityVersion {
-		page.field("security version", "%s at least %d", name, version)
+	for i, name := range slices.Sorted(maps.Keys(r.MinimumSecurityVersion)) {
+		page.field(first(i, "security version"), "%s at least %d", name, r.MinimumSecurityVersion[name])
 	}
+	consistency := "compared with what is remembered, when that is possible"
+	if r.Consistency == verify.ConsistencyRequired {
+		consistency = "compared with what is remembered, or the result is unknown"
+	}
+	page.field("history", "%s", consistency)
+	evidenceWords(page, r)
 	if waived := waived(r); len(waived) > 0 {
 		page.line("every verdict says waived: %s", strings.Join(waived, ", "))
 	}
+}
+
+// evidenceWords says what is asked of a node's evidence; a verdict about a
+// release alone does not look at it.
+func evidenceWords(page *page, r *verify.Requirements) {
+	page.line("accepted of a node's evidence, where that is judged")
+	var levels []string
+	for _, level := range r.AcceptedAssurance() {
+		levels = append(levels, string(level))
+	}
+	page.field("assurance", "%s", list(levels))
+	secureBoot := "must be on"
+	if r.SecureBoot == verify.SecureBootNotRequired {
+		secureBoot = "on or off, it is reported"
+	}
+	page.field("secure boot", "%s", secureBoot)
+	firmware := "must be an image of the release"
+	if r.Firmware == verify.FirmwareNotChecked {
+		firmware = "any, and every verdict says so"
+	}
+	page.field("firmware", "%s", firmware)
+	for i, root := range r.TestRoots {
+		page.field(first(i, "test roots"), "%s", root)
+	}
+	fresh := "by a nonce of yours"
+	switch {
+	case r.Epoch && r.Nonce:
+		fresh = "by a nonce of yours, or by the newest cosigned checkpoint"
+	case r.Epoch:
+		fresh = "by the newest cosigned checkpoint"
+	}
+	page.field("fresh", "%s", fresh)
 }
 
 func ageWords(d verify.Duration, some, none string) string {

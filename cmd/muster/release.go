@@ -9,14 +9,14 @@ import (
 )
 
 func (a *app) releaseCommand() *cobra.Command {
-	return group("release", "approve a combination of images, sign that, submit it",
+	return a.namingKeys(group("release", "approve a combination of images, sign that, submit it",
 		a.releaseCreateCommand(),
 		a.signCommand(release.TypeRelease),
 		a.attachCommand(release.TypeRelease),
 		a.statusCommand(release.TypeRelease),
 		a.submitCommand(release.TypeRelease),
 		a.showCommand(release.TypeRelease),
-		a.releaseListCommand())
+		a.releaseListCommand()))
 }
 
 type releaseOptions struct {
@@ -75,11 +75,11 @@ func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions) (*release.Releas
 		return nil, err
 	}
 	stated := &release.Release{Authority: digest, Product: o.product, Channel: o.channel, Version: o.version, Note: o.note}
-	if stated.Issued, err = parseWhen(cmd, "issued", o.issued, now()); err != nil {
+	if stated.Issued, err = a.parseWhen(cmd, "issued", o.issued, a.now()); err != nil {
 		return nil, err
 	}
 	longest := stated.Issued.AddDate(0, 0, limitsOf(authority).ReleaseDays)
-	if stated.NotAfter, err = parseWhen(cmd, "not-after", o.notAfter, longest); err != nil {
+	if stated.NotAfter, err = a.parseWhen(cmd, "not-after", o.notAfter, longest); err != nil {
 		return nil, err
 	}
 	for _, text := range o.images {

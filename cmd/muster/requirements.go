@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/verify"
 )
@@ -32,6 +33,7 @@ type requirementsOptions struct {
 	operators, securityVersions, levels []string
 	secureBoot, firmware                string
 	testRoots                           []string
+	policy                              string
 	force                               bool
 }
 
@@ -69,6 +71,7 @@ An age is a number and s, m, h or d, or none: then every verdict says waived.`,
 	flags.StringVar(&o.secureBoot, "secure-boot", "", "of evidence: required (default), or not-required")
 	flags.StringVar(&o.firmware, "firmware", "", "of evidence: required (default), or not-checked")
 	flags.StringArrayVar(&o.testRoots, "test-root", nil, "the SHA-256 of a root of trust that is accepted under assurance test")
+	flags.StringVar(&o.policy, "policy", "", "the trust policy that goes with it: both are checked together before anything is written")
 	outFlags(cmd, &o.out, &o.force)
 	return cmd
 }
@@ -81,6 +84,15 @@ func (a *app) requirementsCreate(cmd *cobra.Command, o requirementsOptions) erro
 	data, err := r.Marshal()
 	if err != nil {
 		return usage(cmd, err)
+	}
+	if o.policy != "" {
+		p, err := a.readPolicy(o.policy)
+		if err != nil {
+			return err
+		}
+		if _, err := verify.NewTrust(p, r); err != nil {
+			return fail(exitcode.Refused, trustCode(err), trustHint(err), fmt.Errorf("%s and these requirements: %w", o.policy, err))
+		}
 	}
 	digest, err := r.Digest()
 	if err != nil {
@@ -98,7 +110,11 @@ func (a *app) requirementsCreate(cmd *cobra.Command, o requirementsOptions) erro
 	return a.print(result, func(p *page) {
 		p.line("requirements written to %s, %s", o.out, digest)
 		requirementsWords(p, r)
-		p.line("check them with the policy: muster policy check --policy log.policy --requirements %s", o.out)
+		if o.policy != "" {
+			p.line("checked with %s; what both withstand: muster policy check --policy %s --requirements %s", o.policy, o.policy, o.out)
+			return
+		}
+		p.line("check them with the policy: muster policy check --policy FILE --requirements %s", o.out)
 	})
 }
 

@@ -7,15 +7,16 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/exitcode"
 )
 
-// run executes one command line and returns the exit code.
-func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, errOut: errOut}
+// run executes one command line at the time of clock, and returns the exit code.
+func run(ctx context.Context, args []string, clock func() time.Time, in io.Reader, out, errOut io.Writer) int {
+	a := &app{clock: clock, in: in, out: out, errOut: errOut}
 	root := &cobra.Command{
 		Use:   "muster",
 		Short: "release, submit and verify node software in a transparency log",
@@ -51,6 +52,8 @@ Exit codes: 0 done, or verified; 1 checked and not verified; 2 called wrongly;
 	section(root, "About this program:", a.versionCommand())
 	ownWords(root)
 
+	eachCommand(root, func(cmd *cobra.Command) { cmd.Flags().SortFlags = false })
+
 	// Set where flags cannot be parsed, too: a script that asked for JSON gets it.
 	a.json = slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
 	return a.report(root.ExecuteContext(ctx))
@@ -68,6 +71,14 @@ func ownWords(root *cobra.Command) {
 		if cmd, _, err := root.Find([]string{name}); err == nil {
 			cmd.Short, cmd.GroupID = short, last
 		}
+	}
+}
+
+// eachCommand visits a command and all below it.
+func eachCommand(cmd *cobra.Command, visit func(*cobra.Command)) {
+	visit(cmd)
+	for _, child := range cmd.Commands() {
+		eachCommand(child, visit)
 	}
 }
 

@@ -94,7 +94,7 @@ func (a *app) sign(doc *document, keys []string, out string, apart, force bool) 
 	}
 	var made []release.Signature
 	for _, path := range keys {
-		key, err := readPrivateKey(path)
+		key, err := a.readPrivateKey(path)
 		if err != nil {
 			return err
 		}
@@ -153,87 +153,4 @@ func (a *app) writeDetached(doc *document, signature release.Signature, out stri
 		p.field("signature", "%s", out)
 		p.line("send that file to whoever holds the draft: muster %s attach DRAFT %s", doc.statement.Type, out)
 	})
-}
-
-// attachCommand makes the verb attach of a type.
-func (a *app) attachCommand(what release.Type) *cobra.Command {
-	var out string
-	var force bool
-	cmd := &cobra.Command{
-		Use:   "attach FILE SIGNATURE... [--out FILE]",
-		Short: fmt.Sprintf("put detached signatures, or those of other copies, into the %s's file", what),
-		Long: `Merges signatures into FILE. Each SIGNATURE is a file of sign --detached, or another
-copy of the same draft with signatures in it. Signatures over another payload are
-refused; whether they verify, and whose they are, muster ` + string(what) + ` status says.`,
-		Args: arguments(cobra.MinimumNArgs(2)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			doc, err := a.readDocument(args[0], what)
-			if err != nil {
-				return err
-			}
-			target := doc.path
-			if out != "" {
-				target = out
-			}
-			added := 0
-			for _, path := range args[1:] {
-				n, err := a.attach(doc, path)
-				if err != nil {
-					return fmt.Errorf("%s: %w", path, err)
-				}
-				added += n
-			}
-			if err := doc.write(target, force || out == "" || out == args[0]); err != nil {
-				return err
-			}
-			return a.printDocument(doc, fmt.Sprintf("%d signatures added to %s, now %d:", added, target, len(doc.envelope.Signatures)))
-		},
-	}
-	cmd.Flags().StringVar(&out, "out", "", "where to write (default: FILE)")
-	cmd.Flags().BoolVar(&force, "force", false, "overwrite the file of --out")
-	return cmd
-}
-
-// attach adds the signatures of one file and returns how many were new.
-func (a *app) attach(doc *document, path string) (int, error) {
-	data, err := a.readFile(path, "signature", max(maxDetached, release.MaxEntry))
-	if err != nil {
-		return 0, err
-	}
-	var offered []release.Signature
-	payload := release.Digest{}
-	if other, err := release.ParseDraft(data); err == nil {
-		offered, payload = other.Signatures, other.PayloadDigest()
-	} else {
-		file, err := parseDetached(data)
-		if err != nil {
-			return 0, err
-		}
-		offered, payload = []release.Signature{{KeyID: file.KeyID, Sig: file.Sig}}, file.Payload
-	}
-	if payload != doc.digest() {
-		return 0, fail(exitcode.Refused, "signature-of-other-payload", "sign the same draft: compare the digests with show",
-			fmt.Errorf("signature over payload %s, want %s", payload, doc.digest()))
-	}
-	added := 0
-	for _, signature := range offered {
-		if doc.holds(signature) {
-			continue
-		}
-		if err := doc.envelope.Add(signature); err != nil {
-			return added, err
-		}
-		added++
-	}
-	return added, nil
-}
-
-// holds reports whether the very same signature is there already.
-func (d *document) holds(signature release.Signature) bool {
-	for _, have := range d.envelope.Signatures {
-		if have.KeyID == signature.KeyID && bytes.Equal(have.Sig, signature.Sig) {
-			return true
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,8 @@ type signingStatus struct {
 	Roles []roleStatus `json:"roles"`
 	// Problems are signatures for which a log would refuse the document.
 	Problems []signatureProblem `json:"problems"`
+	// Names are what --names calls the keys above.
+	Names map[release.KeyID]string `json:"names,omitempty"`
 }
 
 type roleStatus struct {
@@ -42,7 +45,7 @@ type signatureProblem struct {
 func (a *app) statusCommand(what release.Type) *cobra.Command {
 	var source authoritySource
 	cmd := &cobra.Command{
-		Use:   "status FILE --authority FILE | --log URL",
+		Use:   statusUse(what),
 		Short: fmt.Sprintf("say who has signed the %s, and who is still missing", what),
 		Long: fmt.Sprintf(`Says who has signed the %s in FILE, role by role, who is still missing, and which
 signatures a log would refuse. Exit code 0: signed by enough; 1: not yet.`, what),
@@ -56,11 +59,20 @@ signatures a log would refuse. Exit code 0: signed by enough; 1: not yet.`, what
 			if err != nil {
 				return err
 			}
-			return a.printStatus(doc.signingStatus(authority))
+			return a.printStatus(doc, doc.signingStatus(authority))
 		},
 	}
 	source.flags(cmd, what)
 	return cmd
+}
+
+// statusUse: a first authority judges itself, and a later one has another to be
+// judged by.
+func statusUse(what release.Type) string {
+	if what == release.TypeAuthority {
+		return "status FILE [--authority FILE]"
+	}
+	return "status FILE {--authority FILE | --log URL} [--names DIR]"
 }
 
 // authorityFor finds the authority that judges a document: nil for the first
@@ -89,7 +101,7 @@ func (a *app) authorityFor(cmd *cobra.Command, doc *document, source *authorityS
 
 // signingStatus judges the signatures of a document by an authority.
 func (d *document) signingStatus(authority *release.Authority) signingStatus {
-	s := signingStatus{Type: d.statement.Type, Digest: d.digest(), Roles: []roleStatus{}, Problems: []signatureProblem{}}
+	s := signingStatus{Type: d.statement.Type, Digest: d.digest(), Roles: []roleStatus{}, Problems: []signatureProblem{}, Names: map[release.KeyID]string{}}
 	keys := map[release.KeyID]release.Key{}
 	roles := d.roles(authority, keys)
 	valid := map[release.KeyID]bool{}
@@ -195,7 +207,10 @@ func (r namedRole) status(keys map[release.KeyID]release.Key, valid map[release.
 	return s
 }
 
-func (a *app) printStatus(s signingStatus) error {
+func (a *app) printStatus(d *document, s signingStatus) error {
+	for _, role := range s.Roles {
+		maps.Insert(s.Names, maps.All(a.names.among(role.Signed, role.Missing)))
+	}
 	err := a.print(s, func(p *page) {
 		p.line("%s %s", s.Type, s.Digest)
 		if len(s.Roles) == 0 {
@@ -204,20 +219,23 @@ func (a *app) printStatus(s signingStatus) error {
 		for _, role := range s.Roles {
 			p.line("role %s: %d of %d needed signatures", role.Role, role.Threshold-role.Needed, role.Threshold)
 			for _, key := range role.Signed {
-				p.field("signed", "%s", key)
+				p.field("signed", "%s", p.names.of(key))
 			}
 			for _, key := range role.Missing {
-				p.field(missingWord(role), "%s", key)
+				p.field(missingWord(role), "%s", p.names.of(key))
 			}
 		}
 		for _, problem := range s.Problems {
-			p.line("refused: signature by %s: %s (%s)", problem.KeyID, problem.Text, problem.Code)
+			p.line("refused: signature by %s: %s (%s)", p.names.of(problem.KeyID), problem.Text, problem.Code)
 		}
 		switch {
+		case s.Complete && s.Type == release.TypeAuthority:
+			p.line("complete")
 		case s.Complete:
-			p.line("complete: submit it")
+			p.line("complete: muster %s submit %s --log URL", s.Type, d.path)
 		case len(s.Problems) > 0:
 			p.line("not complete: a log refuses it as long as those signatures are in it")
+			p.line("take one out: muster %s attach %s --remove KEYID", s.Type, d.path)
 		default:
 			p.line("not complete")
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,7 @@ func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 	}
 	trust, err := verify.ParseTrust(policyFile, requirementsFile)
 	if err != nil {
-		return nil, fail(exitcode.Refused, trustCode(err), "see what they ask for with muster policy check", fmt.Errorf("%s and %s: %w", f.policy, f.requirements, err))
+		return nil, fail(exitcode.Refused, trustCode(err), trustHint(err), fmt.Errorf("%s and %s: %w", f.policy, f.requirements, err))
 	}
 	return trust, nil
 }
@@ -65,7 +64,7 @@ could not be made.`,
 			if err != nil {
 				return err
 			}
-			verdict := verify.Bundle(data, trust, time.Now())
+			verdict := verify.Bundle(data, trust, a.clock())
 			if err := a.print(verdict, func(p *page) { verdictWords(p, verdict) }); err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func (d *document) describe(p *page) {
 		p.field("signed by", "nobody yet")
 	}
 	for i, signature := range d.envelope.Signatures {
-		p.field(first(i, "signed by"), "%s", signature.KeyID)
+		p.field(first(i, "signed by"), "%s", p.names.of(signature.KeyID))
 	}
 }
 
@@ -63,7 +63,7 @@ func describeAuthority(p *page, stated *release.Authority) {
 	for _, role := range stated.Roles {
 		p.field("role "+string(role.Name), "%d of %d keys%s", role.Threshold, len(role.Keys), scope(role))
 		for _, key := range role.Keys {
-			p.field("", "%s %s", key, stated.Keys[key].Format)
+			p.field("", "%s %s", stated.Keys[key].Format, p.names.of(key))
 		}
 	}
 	for i, bad := range stated.Compromised {
