@@ -15,9 +15,12 @@ import (
 	"github.com/muster-log/muster/tlog"
 )
 
-// maxReplay bounds how many entries release list reads: at 2 KiB an entry that
-// is 2 GiB. Who follows a larger log runs a monitor.
-const maxReplay = 1 << 20
+// maxReplay and maxReplayBytes bound what release list reads of a log, in entries
+// and in their bytes: 2 KiB for each entry. Who follows a larger log runs a monitor.
+const (
+	maxReplay      = 1 << 20
+	maxReplayBytes = 2 << 30
+)
 
 func (a *app) releaseListCommand() *cobra.Command {
 	var source logSource
@@ -80,6 +83,7 @@ func (s *session) replay(ctx context.Context, report progress.Reporter) (*listin
 	if err != nil {
 		return nil, err
 	}
+	read := int64(0)
 	report.Start("replaying "+quote(checkpoint.Origin), -1)
 	defer report.Done()
 	for first := uint64(0); first < checkpoint.Size; first += tlog.TileWidth {
@@ -91,6 +95,11 @@ func (s *session) replay(ctx context.Context, report progress.Reporter) (*listin
 		for _, entry := range entries {
 			frontier.Append(tlog.LeafHash(entry))
 			report.Add(int64(len(entry)))
+			read += int64(len(entry))
+		}
+		if read > maxReplayBytes {
+			return nil, fail(exitcode.Unknown, "log-too-large", "follow a log of this size with a monitor",
+				fmt.Errorf("the log's entries up to %d have %d bytes, want at most %d", first, read, int64(maxReplayBytes)))
 		}
 		l.apply(entries)
 	}
