@@ -1,0 +1,142 @@
+package release
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/binary"
+	"math/big"
+)
+
+// maxApplicationSSH bounds the application of a security key's blob, in bytes.
+const maxApplicationSSH = 255
+
+// curvesSSH are the curves of ECDSA keys by their names in SSH (RFC 5656).
+var curvesSSH = map[string]elliptic.Curve{"nistp256": elliptic.P256(), "nistp384": elliptic.P384()}
+
+// spkiOfSSH reads the public key blob of an SSH key and returns the
+// SubjectPublicKeyInfo of the key in it. Blobs: RFC 4253 section 6.6 (ssh-rsa),
+// RFC 5656 section 3.1 (ecdsa-sha2-), RFC 8709 section 4 (ssh-ed25519), OpenSSH's
+// PROTOCOL.u2f (sk-: the inner key counts, whatever the application).
+// Certificates, DSA and P-521 are refused.
+func spkiOfSSH(public []byte) ([]byte, error) {
+	blob := blobSSH{rest: public}
+	keyType := string(blob.field())
+	var spki []byte
+	var err error
+	switch keyType {
+	case "ssh-ed25519":
+		spki, err = blob.ed25519()
+	case "sk-ssh-ed25519@openssh.com":
+		spki, err = blob.ed25519()
+		blob.application()
+	case "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384":
+		spki, err = blob.ecdsa(keyType[len("ecdsa-sha2-"):])
+	case "sk-ecdsa-sha2-nistp256@openssh.com":
+		spki, err = blob.ecdsa("nistp256")
+		blob.application()
+	case "ssh-rsa":
+		spki, err = blob.rsa()
+	default:
+		return nil, Refuse(CodeKey, "", keyType, "an SSH key blob of type ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ssh-rsa, sk-ssh-ed25519@openssh.com or sk-ecdsa-sha2-nistp256@openssh.com")
+	}
+	if blob.broken || len(blob.rest) != 0 {
+		return nil, Refuse(CodeKey, "", keyType, "an SSH key blob with exactly the fields of its type")
+	}
+	return spki, err
+}
+
+// blobSSH reads the fields of an SSH wire encoding (RFC 4251, section 5) one
+// after the other.
+type blobSSH struct {
+	rest   []byte
+	broken bool // a field was missing, too long or not in its one form
+}
+
+// field reads a string: its length in four bytes, then its bytes.
+func (b *blobSSH) field() []byte {
+	if b.broken || len(b.rest) < 4 {
+		b.broken = true
+		return nil
+	}
+	n := binary.BigEndian.Uint32(b.rest)
+	if uint64(n) > uint64(len(b.rest)-4) {
+		b.broken = true
+		return nil
+	}
+	field := b.rest[4 : 4+n]
+	b.rest = b.rest[4+n:]
+	return field
+}
+
+// mpint reads an integer above 0 in its shortest form.
+func (b *blobSSH) mpint() *big.Int {
+	field := b.field()
+	switch {
+	case len(field) == 0, field[0] >= 0x80: // zero, negative
+		b.broken = true
+	case field[0] == 0 && (len(field) == 1 || field[1] < 0x80): // a leading zero that the sign does not need
+		b.broken = true
+	case len(field) > maxBitsRSA/8+1:
+		b.broken = true
+	}
+	if b.broken {
+		return nil
+	}
+	return new(big.Int).SetBytes(field)
+}
+
+// application reads the application of a security key, which its signatures cover.
+func (b *blobSSH) application() {
+	field := b.field()
+	if len(field) == 0 || len(field) > maxApplicationSSH {
+		b.broken = true
+	}
+	for _, c := range field {
+		if c < 0x21 || c > 0x7e {
+			b.broken = true
+		}
+	}
+}
+
+func (b *blobSSH) ed25519() ([]byte, error) {
+	public := b.field()
+	if b.broken {
+		return nil, nil
+	}
+	if err := checkEd25519(public); err != nil {
+		return nil, err
+	}
+	return spkiOfEd25519(public), nil
+}
+
+func (b *blobSSH) ecdsa(curve string) ([]byte, error) {
+	if string(b.field()) != curve {
+		b.broken = true
+	}
+	point := b.field()
+	if b.broken {
+		return nil, nil
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(curvesSSH[curve], point)
+	if err != nil {
+		return nil, Refuse(CodeKey, "", "", "an uncompressed point of the curve "+curve)
+	}
+	return x509.MarshalPKIXPublicKey(key)
+}
+
+func (b *blobSSH) rsa() ([]byte, error) {
+	exponent, modulus := b.mpint(), b.mpint()
+	if b.broken {
+		return nil, nil
+	}
+	if !exponent.IsInt64() || exponent.Int64() > maxExponentRSA {
+		return nil, Refuse(CodeKeyWeak, "", "an RSA key with a greater public exponent", "a public exponent of at most 2^31-1")
+	}
+	key := &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}
+	if err := checkRSA(key); err != nil {
+		return nil, err
+	}
+	return x509.MarshalPKIXPublicKey(key)
+}
