@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
@@ -23,8 +24,13 @@ type Receipt struct {
 // submission is one entry on its way to the tree's lock.
 type submission struct {
 	prepared *register.Prepared
-	done     chan result // capacity 1
+	// claimed is set once: by who judges the entry, or by who gives it up.
+	claimed atomic.Bool
+	done    chan result // capacity 1
 }
+
+// claim reports whether the submission was free.
+func (s *submission) claim() bool { return s.claimed.CompareAndSwap(false, true) }
 
 type result struct {
 	receipt Receipt
@@ -40,8 +46,12 @@ var prepareSlots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 //
 // The error is a *release.Refusal where the entry breaks a rule; it wraps
 // ErrUnavailable where the log cannot accept it now and the same bytes may be
-// sent again. The entry is copied by nobody: it must not be changed afterwards.
+// sent again. When the context ends before the entry is judged, it is not
+// appended. The entry is copied by nobody: it must not be changed afterwards.
 func (l *Log) Submit(ctx context.Context, entry []byte) (Receipt, error) {
+	if l.wrongTime.Load() {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ErrClock)
+	}
 	prepared, err := l.prepare(ctx, entry)
 	if err != nil {
 		return Receipt{}, err
@@ -59,13 +69,26 @@ func (l *Log) Submit(ctx context.Context, entry []byte) (Receipt, error) {
 	case r := <-s.done:
 		return r.receipt, r.err
 	case <-ctx.Done():
-		// The entry may still become durable; sent again it answers with its index.
-		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		if s.claim() {
+			return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		}
+		return Receipt{}, fmt.Errorf("%w: %w while the entry was written; send it again to learn its index", ErrUnavailable, ctx.Err())
+	case <-l.stopped:
+	}
+	// Nothing is admitted any more; the answer may have come just before.
+	select {
+	case r := <-s.done:
+		return r.receipt, r.err
+	default:
+		return Receipt{}, fmt.Errorf("%w: it is shutting down", ErrUnavailable)
 	}
 }
 
 // prepare does the work that needs no lock.
 func (l *Log) prepare(ctx context.Context, entry []byte) (*register.Prepared, error) {
+	if len(entry) > release.MaxEntry {
+		return register.Prepare(entry, nil) // which says so, at once
+	}
 	select {
 	case prepareSlots <- struct{}{}:
 		defer func() { <-prepareSlots }()
@@ -78,12 +101,15 @@ func (l *Log) prepare(ctx context.Context, entry []byte) (*register.Prepared, er
 	return register.Prepare(entry, authority, l.config.Register...)
 }
 
-// Lookup finds the entry that holds a payload, by the payload's digest.
+// Lookup finds the durable entry that holds a payload, by the payload's digest.
 func (l *Log) Lookup(payload release.Digest) (Receipt, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	index, ok := l.register.Lookup(payload)
-	return Receipt{Index: index, Digest: payload, Duplicate: true}, ok
+	if !ok || index >= l.durable.size {
+		return Receipt{}, false
+	}
+	return Receipt{Index: index, Digest: payload, Duplicate: true}, true
 }
 
 // admitLoop is the only goroutine that appends. It takes what waits, in order,
@@ -113,7 +139,8 @@ func (l *Log) batch(first *submission) []*submission {
 }
 
 // admitBatch judges a batch under the tree's lock, appends what is admitted and
-// answers every submission once that is durable.
+// answers every submission once that is durable. Until then nothing but later
+// judgements of this goroutine knows of it: not the publisher, and not Lookup.
 func (l *Log) admitBatch(ctx context.Context, batch []*submission) {
 	results := make([]result, len(batch))
 	admitted := 0
@@ -125,6 +152,9 @@ func (l *Log) admitBatch(ctx context.Context, batch []*submission) {
 		defer l.mu.Unlock()
 		var entries [][]byte
 		for i, s := range batch {
+			if !s.claim() {
+				continue // its submitter gave up
+			}
 			if results[i] = l.judge(s.prepared); results[i].err == nil && !results[i].receipt.Duplicate {
 				entries = append(entries, s.prepared.Entry)
 			}
@@ -133,17 +163,11 @@ func (l *Log) admitBatch(ctx context.Context, batch []*submission) {
 		return entries, nil
 	})
 	if err != nil {
-		l.config.Logger.Error("append failed", "entries", admitted, "error", err)
-		err = fmt.Errorf("%w: the storage failed: %w", ErrUnavailable, err)
-		// The register may be ahead of the storage now, or the storage ahead of
-		// what it acknowledged: only the stored entries can tell.
-		if replayErr := l.replay(ctx); replayErr != nil {
-			l.config.Logger.Error("replay after a failed append", "error", replayErr)
-			err = errors.Join(err, replayErr)
-		}
-		for i := range results {
-			results[i] = l.afterFailure(batch[i].prepared, results[i], err)
-		}
+		l.failed(ctx, batch, results, admitted, err)
+	} else {
+		l.mu.Lock()
+		l.settle()
+		l.mu.Unlock()
 	}
 	for i, s := range batch {
 		s.done <- results[i]
@@ -166,21 +190,40 @@ func (l *Log) judge(p *register.Prepared) result {
 	return result{receipt: Receipt{Index: outcome.Index, Digest: p.Digest}}
 }
 
-// afterFailure is the answer for a submission of a batch whose append failed,
-// judged by what the storage now holds: an entry that is there was accepted.
-func (l *Log) afterFailure(p *register.Prepared, before result, err error) result {
-	if receipt, ok := l.Lookup(p.Digest); ok {
-		receipt.Duplicate = before.receipt.Duplicate
-		return result{receipt: receipt}
+// failed replaces the results of a batch whose append failed by what the storage
+// now holds: an entry that is there was accepted. All others may be sent again,
+// refused ones too: what they were refused for may not have been stored.
+func (l *Log) failed(ctx context.Context, batch []*submission, results []result, admitted int, err error) {
+	if ctx.Err() != nil && admitted == 0 {
+		err = errors.New("it is shutting down")
+	} else {
+		l.config.Logger.Error("append failed", "entries", admitted, "error", err)
+		err = fmt.Errorf("the storage failed: %w", err)
 	}
-	if _, ok := errors.AsType[*release.Refusal](before.err); ok {
-		return before
+	if admitted > 0 {
+		// The register is ahead of the storage now, or the storage ahead of what
+		// it acknowledged: only the stored entries can tell.
+		l.doubt = true
+		if replayErr := l.replay(ctx); replayErr != nil {
+			l.config.Logger.Error("replay after a failed append", "error", replayErr)
+		}
 	}
-	return result{err: err}
+	for i := range results {
+		before := results[i]
+		results[i] = result{err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
+		if receipt, ok := l.Lookup(batch[i].prepared.Digest); ok {
+			receipt.Duplicate = before.receipt.Duplicate
+			results[i] = result{receipt: receipt}
+		}
+	}
 }
 
-// catchUp applies entries that another server of this log appended.
+// catchUp applies entries that another server of this log appended, and makes
+// good a replay that failed.
 func (l *Log) catchUp(ctx context.Context, size uint64) error {
+	if l.doubt {
+		return l.replay(ctx)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if known := l.register.Size(); known > size {
@@ -191,16 +234,4 @@ func (l *Log) catchUp(ctx context.Context, size uint64) error {
 		l.frontier.Append(tlog.LeafHash(entry))
 		return nil
 	})
-}
-
-// drain answers what still waits when the log is closed.
-func (l *Log) drain() {
-	for {
-		select {
-		case s := <-l.queue:
-			s.done <- result{err: fmt.Errorf("%w: it is shutting down", ErrUnavailable)}
-		default:
-			return
-		}
-	}
 }

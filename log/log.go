@@ -6,35 +6,64 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 )
 
 var (
-	// ErrUnavailable: the submission was not accepted and may be sent again;
-	// nothing of it is durable.
+	// ErrUnavailable: the submission was not accepted and may be sent again.
+	// Where the storage failed, or the caller's context ended while it was
+	// writing, the entry may be durable all the same: sent again, it answers
+	// with its index.
 	ErrUnavailable = errors.New("the log cannot accept submissions now")
 
 	// ErrNotPublished: the entry is durable, but no anchor covers it yet.
 	ErrNotPublished = errors.New("the entry is logged but not published yet")
+
+	// ErrClock: this machine's clock is behind log time, or ahead of what the
+	// witnesses say. Nothing is signed and nothing new admitted meanwhile.
+	ErrClock = errors.New("this machine's clock is wrong")
 )
 
 // Log is an open transparency log. Its methods may be called concurrently.
 type Log struct {
 	config Config
 
-	// mu guards register and frontier, which describe the durable entries.
+	// mu guards register, frontier and durable. The first two describe the
+	// entries that are durable and those that the storage is writing; only the
+	// goroutine that admits changes them.
 	mu       sync.RWMutex
 	register *register.State
 	frontier *tlog.Frontier
+	durable  durable
+	// doubt: a write failed, and the register was not rebuilt since. It belongs
+	// to the goroutine that admits.
+	doubt bool
 
 	queue     chan *submission
 	grown     chan struct{} // capacity 1: the tree is larger than the newest anchor
 	published published
+	wrongTime atomic.Bool // ErrClock holds
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	stopped chan struct{} // closed when nothing is admitted any more
+}
+
+// durable is the state of the tree as the storage has acknowledged it: what may
+// be answered with and what may be signed.
+type durable struct {
+	size    uint64
+	root    tlog.Hash
+	logTime time.Time
+}
+
+// settle takes the register and the frontier as durable, with l.mu held.
+func (l *Log) settle() {
+	l.durable = durable{size: l.frontier.Size(), root: l.frontier.Root(), logTime: l.register.LogTime()}
 }
 
 // Open replays the entries, checks them against the high-water mark and the
@@ -50,9 +79,10 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		config: config,
-		queue:  make(chan *submission, config.Queue),
-		grown:  make(chan struct{}, 1),
+		config:  config,
+		queue:   make(chan *submission, config.Queue),
+		grown:   make(chan struct{}, 1),
+		stopped: make(chan struct{}),
 	}
 	l.published.init()
 	if err := l.replay(ctx); err != nil {
@@ -64,10 +94,13 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	case err != nil:
 		return nil, fmt.Errorf("newest anchor: %w", err)
 	default:
-		if err := l.checkKnown(ctx, newest.Checkpoint, "newest anchor"); err != nil {
+		if err := l.checkAnchor(ctx, newest); err != nil {
 			return nil, err
 		}
 		l.published.set(newest)
+		if cosigner, ok := config.Cosigner.(rememberer); ok {
+			cosigner.Remember(newest)
+		}
 	}
 	last, err := l.lastSigned(ctx)
 	if err != nil {
@@ -81,13 +114,17 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	return l, nil
 }
 
+// rememberer is a Cosigner that can be told which sizes its witnesses cosigned
+// before the start, so that it notices when one has lost its state meanwhile.
+type rememberer interface{ Remember(newest Anchor) }
+
 // Close stops admission and publication. Submissions still in the queue are
 // answered with ErrUnavailable; what is durable stays so and is published after
 // the next Open.
 func (l *Log) Close() {
 	l.cancel()
 	l.running.Wait()
-	l.drain()
+	close(l.stopped)
 }
 
 // Origin is the log's name.
@@ -96,72 +133,25 @@ func (l *Log) Origin() string { return l.config.Origin }
 // Key is the key that the log's checkpoints verify with.
 func (l *Log) Key() tlog.VerifierKey { return l.config.Key.Verifier() }
 
-// replay rebuilds the register and the tree's frontier from the entries.
-func (l *Log) replay(ctx context.Context) error {
-	size, err := l.config.Appender.Size(ctx)
+// checkAnchor fails unless the newest anchor is of this log and its tree.
+func (l *Log) checkAnchor(ctx context.Context, newest Anchor) error {
+	checkpoint, err := tlog.ParseCheckpoint(newest.Note)
 	if err != nil {
-		return fmt.Errorf("size of the log: %w", err)
+		return fmt.Errorf("newest anchor: %w", err)
 	}
-	state := register.New(l.config.Origin, l.config.Register...)
-	frontier, err := tlog.NewFrontier(ctx, 0, l.config.Appender)
-	if err != nil {
-		return err
+	if checkpoint.Origin != l.config.Origin {
+		return fmt.Errorf("the newest anchor is of origin %q, want %q: these are the data of another log", checkpoint.Origin, l.config.Origin)
 	}
-	err = l.eachEntry(ctx, 0, size, func(index uint64, entry []byte) error {
-		if outcome := state.Apply(entry); outcome.Status == register.StatusVoid {
-			l.config.Logger.Warn("void entry", "index", index, "reason", outcome.Refusal)
-		}
-		frontier.Append(tlog.LeafHash(entry))
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("replay: %w", err)
+	if err := checkpoint.VerifySignature(l.Key()); err != nil {
+		return fmt.Errorf("newest anchor: %w: it was signed with another key than this log's; are these the data of another log?", err)
 	}
-	// The tree that is served must be the tree of the entries that are served.
-	root, err := tlog.NewProver(size, l.config.Appender).Root(ctx)
-	if err != nil {
-		return fmt.Errorf("root of the stored tiles: %w", err)
-	}
-	if root != frontier.Root() {
-		return fmt.Errorf("the stored tiles are not the tree of the stored entries at size %d: got root %x, want %x; restore the data from a copy", size, root, frontier.Root())
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.register, l.frontier = state, frontier
-	return nil
-}
-
-// eachEntry calls visit for the entries from one index up to another.
-func (l *Log) eachEntry(ctx context.Context, from, to uint64, visit func(index uint64, entry []byte) error) error {
-	for index := from; index < to; {
-		bundle := index / tlog.TileWidth
-		width := int(min(to-bundle*tlog.TileWidth, tlog.TileWidth))
-		data, err := l.config.Appender.ReadEntries(ctx, bundle, width)
-		if err != nil {
-			return fmt.Errorf("entry bundle %d: %w", bundle, err)
-		}
-		entries, err := tlog.ParseBundle(data, width)
-		if err != nil {
-			return fmt.Errorf("entry bundle %d: %w", bundle, err)
-		}
-		for _, entry := range entries[index-bundle*tlog.TileWidth:] {
-			if err := visit(index, entry); err != nil {
-				return err
-			}
-			index++
-		}
-	}
-	return nil
+	return l.checkKnown(ctx, newest.Checkpoint, "newest anchor")
 }
 
 // checkKnown fails unless a checkpoint is a state of the stored tree.
 func (l *Log) checkKnown(ctx context.Context, checkpoint tlog.Checkpoint, what string) error {
-	size, err := l.config.Appender.Size(ctx)
-	if err != nil {
-		return err
-	}
 	const advice = "the data were rolled back, probably restored from an older copy: restore the newest copy; signing on would fork the log"
-	if checkpoint.Size > size {
+	if size := l.durable.size; checkpoint.Size > size {
 		return fmt.Errorf("the %s has size %d, the stored entries end at %d: %s", what, checkpoint.Size, size, advice)
 	}
 	root, err := tlog.NewProver(checkpoint.Size, l.config.Appender).Root(ctx)

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func (l *Log) entry(ctx context.Context, index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("entry bundle %d: %w", number, err)
 	}
-	return entries[place], nil
+	return bytes.Clone(entries[place]), nil // not the whole bundle's memory
 }
 
 // checkPublished returns the newest anchor if it covers index.
@@ -44,10 +45,10 @@ func (l *Log) checkPublished(index uint64) (Anchor, error) {
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if index < l.register.Size() {
+	if index < l.durable.size {
 		return Anchor{}, fmt.Errorf("entry %d: %w", index, ErrNotPublished)
 	}
-	return Anchor{}, fmt.Errorf("entry %d: %w: the log has %d", index, fs.ErrNotExist, l.register.Size())
+	return Anchor{}, fmt.Errorf("entry %d: %w: the log has %d", index, fs.ErrNotExist, l.durable.size)
 }
 
 // Proof returns the c2sp.org/tlog-proof@v1 of a published entry in the smallest

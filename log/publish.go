@@ -28,7 +28,7 @@ func (l *Log) publishLoop(ctx context.Context, last []byte) {
 	}
 	l.wakePublisher()
 	retry := firstRetry
-	republish := time.NewTimer(l.untilRepublish())
+	republish := time.NewTimer(l.config.RepublishInterval)
 	defer republish.Stop()
 	for {
 		select {
@@ -38,13 +38,21 @@ func (l *Log) publishLoop(ctx context.Context, last []byte) {
 		case <-republish.C:
 		}
 		started := time.Now()
-		err := l.publish(ctx)
+		signed, err := l.publish(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, ErrClock) && signed != nil:
+			// Nothing further is signed until the witnesses take what already is.
+			l.report("nothing is signed or admitted until the clock is right", err)
+			l.wrongTime.Store(true)
+			if !l.confirm(ctx, signed) {
+				return
+			}
+			l.wrongTime.Store(false)
+			l.wakePublisher()
 		case err != nil:
-			l.published.fail(err)
-			l.config.Logger.Warn("not published", "error", err, "again in", retry)
+			l.report("not published; it is tried again", err)
 			pause(ctx, retry)
 			retry = min(2*retry, lastRetry)
 			l.wakePublisher()
@@ -52,7 +60,15 @@ func (l *Log) publishLoop(ctx context.Context, last []byte) {
 			retry = firstRetry
 			pause(ctx, l.config.CheckpointInterval-time.Since(started))
 		}
-		republish.Reset(l.untilRepublish())
+		republish.Reset(l.config.RepublishInterval)
+	}
+}
+
+// report makes a problem the status, and logs it unless it is the one that was
+// logged last: it is tried again every other second, perhaps for days.
+func (l *Log) report(what string, err error) {
+	if l.published.fail(err) {
+		l.config.Logger.Warn(what, "error", err)
 	}
 }
 
@@ -64,12 +80,12 @@ func (l *Log) confirm(ctx context.Context, last []byte) bool {
 	}
 	checkpoint, err := tlog.ParseCheckpoint(last)
 	if err != nil {
-		l.published.fail(err)
+		l.report("nothing is signed", err)
 		return false
 	}
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
 		round, cancel := context.WithTimeout(ctx, roundTimeout)
-		err := l.config.Cosigner.Probe(round, last, l.consistencyTo(checkpoint.Size))
+		err := l.config.Cosigner.Probe(round, last, l.consistencyTo(durable{size: checkpoint.Size, root: checkpoint.Root}))
 		cancel()
 		if err == nil {
 			return true
@@ -77,47 +93,49 @@ func (l *Log) confirm(ctx context.Context, last []byte) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		l.published.fail(fmt.Errorf("the last signed checkpoint is not confirmed by the witnesses: %w", err))
-		l.config.Logger.Warn("nothing is signed until the witnesses confirm the last signed checkpoint", "size", checkpoint.Size, "error", err)
+		l.report("nothing is signed until the witnesses confirm the last signed checkpoint", fmt.Errorf("the last signed checkpoint, of size %d, is not confirmed by the witnesses: %w", checkpoint.Size, err))
 		pause(ctx, retry)
 	}
 }
 
-// publish makes one round: sign, write the high-water mark, cosign, store.
-func (l *Log) publish(ctx context.Context) error {
+// publish makes one round: sign, write the high-water mark, cosign, store. It
+// returns what it signed, if it got that far.
+func (l *Log) publish(ctx context.Context) (signed []byte, err error) {
 	l.mu.RLock()
-	size, root, logTime := l.frontier.Size(), l.frontier.Root(), l.register.LogTime()
+	tree := l.durable
 	l.mu.RUnlock()
-	if size == 0 {
-		return nil
+	if tree.size == 0 {
+		return nil, nil
 	}
-	if behind := logTime.Sub(l.config.Now()); behind > admissionClockSkew {
-		return fmt.Errorf("this machine's clock is %s behind log time %s; set it", behind.Round(time.Second), logTime.Format(time.RFC3339))
+	behind := tree.logTime.Sub(l.config.Now())
+	l.wrongTime.Store(behind > admissionClockSkew)
+	if behind > admissionClockSkew {
+		return nil, fmt.Errorf("%w: it is %s behind log time %s; set it", ErrClock, behind.Round(time.Second), tree.logTime.Format(time.RFC3339))
 	}
-	note, err := l.sign(tlog.Checkpoint{Origin: l.config.Origin, Size: size, Root: root})
+	note, err := l.sign(tlog.Checkpoint{Origin: l.config.Origin, Size: tree.size, Root: tree.root})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := l.config.HighWater.Store(note); err != nil {
-		return fmt.Errorf("high-water mark: %w", err)
+		return nil, fmt.Errorf("high-water mark: %w", err)
 	}
 	round, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
-	cosigned, err := l.config.Cosigner.Cosign(round, note, l.consistencyTo(size))
+	cosigned, err := l.config.Cosigner.Cosign(round, note, l.consistencyTo(tree))
 	if err != nil {
-		return err
+		return note, err
 	}
 	checkpoint, err := tlog.ParseCheckpoint(cosigned)
 	if err != nil {
-		return fmt.Errorf("cosigned checkpoint: %w", err)
+		return note, fmt.Errorf("cosigned checkpoint: %w", err)
 	}
 	anchor := Anchor{Checkpoint: checkpoint.Checkpoint, Note: cosigned}
 	if err := l.config.Anchors.Put(ctx, anchor); err != nil {
-		return fmt.Errorf("store anchor: %w", err)
+		return note, fmt.Errorf("store anchor: %w", err)
 	}
 	l.published.set(anchor)
-	l.config.Appender.Published(size)
-	return nil
+	l.config.Appender.Published(tree.size)
+	return note, nil
 }
 
 // sign makes the log-signed note of a checkpoint. The root is computed from the
@@ -161,9 +179,9 @@ func (l *Log) lastSigned(ctx context.Context) ([]byte, error) {
 	return note, nil
 }
 
-// consistencyTo makes consistency proofs to a size out of the stored tiles.
-func (l *Log) consistencyTo(size uint64) func(context.Context, uint64) ([]tlog.Hash, error) {
-	prover := tlog.NewProver(size, l.config.Appender)
+// consistencyTo makes consistency proofs to a tree out of the stored tiles.
+func (l *Log) consistencyTo(tree durable) func(context.Context, uint64) ([]tlog.Hash, error) {
+	prover := tlog.NewProverForRoot(tree.size, tree.root, l.config.Appender)
 	return func(ctx context.Context, from uint64) ([]tlog.Hash, error) {
 		return prover.Consistency(ctx, from)
 	}
@@ -175,8 +193,6 @@ func (l *Log) wakePublisher() {
 	default:
 	}
 }
-
-func (l *Log) untilRepublish() time.Duration { return l.config.RepublishInterval }
 
 // pause waits for a duration or the end of the context.
 func pause(ctx context.Context, d time.Duration) {

@@ -24,10 +24,13 @@ func (p *published) set(anchor Anchor) {
 	p.changed = make(chan struct{})
 }
 
-func (p *published) fail(err error) {
+// fail keeps a problem until the next anchor; it tells whether it is a new one.
+func (p *published) fail(err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	same := p.problem != nil && p.problem.Error() == err.Error()
 	p.problem = err
+	return !same
 }
 
 func (p *published) newest() (Anchor, bool) {
@@ -61,7 +64,7 @@ func (l *Log) WaitPublished(ctx context.Context, index uint64) (Anchor, error) {
 // Status reports the state of the log now.
 func (l *Log) Status() Status {
 	l.mu.RLock()
-	size := l.register.Size()
+	size := l.durable.size
 	l.mu.RUnlock()
 	p := &l.published
 	p.mu.Lock()

@@ -10,6 +10,7 @@
 //
 // A witness that answers with a smaller size than it once cosigned has lost
 // state: it gets the proof it needs, and an alarm is raised. A witness that
-// answers with a larger size than this log ever signed proves that either it or
-// this log is wrong: nothing is sent to it any more, and an alarm is raised.
+// answers with a larger size than this log ever signed, or that it holds another
+// tree, proves that either it or this log is wrong: an alarm is raised, and it is
+// asked again only after the longest back-off. Alarms stand until the restart.
 package cosign

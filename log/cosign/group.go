@@ -52,7 +52,7 @@ type witness struct {
 
 	mu       sync.Mutex
 	busy     bool
-	size     uint64 // last size cosigned, or named in a 409
+	size     uint64 // the size it cosigned last, known from its cosignature
 	cosigned time.Time
 	failed   error
 	failures int
@@ -126,7 +126,7 @@ func (g *Group) Cosign(ctx context.Context, note []byte, consistency func(contex
 			continue
 		}
 		asked++
-		go func() { results <- g.ask(ctx, w, r) }()
+		go func() { results <- g.ask(ctx, w, r, w.cosignedSize()) }()
 	}
 
 	present := map[string]bool{}
@@ -169,40 +169,53 @@ func (g *Group) Cosign(ctx context.Context, note []byte, consistency func(contex
 		}
 	}
 	if !met {
-		return nil, &NoQuorumError{Missing: g.missing(present)}
+		return nil, &NoQuorumError{Missing: g.missing(present), clock: g.clockAhead()}
 	}
 	return cosigned.Marshal(), nil
 }
 
-// ask runs one exchange and records how it went. It goes on after the round has
-// ended, because the witness may cosign all the same.
-func (g *Group) ask(ctx context.Context, w *witness, r request) outcome {
+// clockAhead reports whether so many witnesses sign with time stamps far behind
+// our clock that the others cannot meet the quorum: then ours is the wrong one.
+func (g *Group) clockAhead() bool {
+	behind := map[string]bool{}
+	for _, w := range g.witnesses {
+		w.mu.Lock()
+		if errors.Is(w.failed, errBehindUs) {
+			for _, name := range w.names {
+				behind[name] = true
+			}
+		}
+		w.mu.Unlock()
+	}
+	return g.blocked(behind)
+}
+
+// blocked reports whether the quorum needs one of these witnesses.
+func (g *Group) blocked(without map[string]bool) bool {
+	return !g.policy.Met(func(w policy.Witness) bool { return !without[w.Name] })
+}
+
+// ask runs one exchange, from the size that the witness is believed to hold, and
+// records how it went. It goes on after the round has ended, because the witness
+// may cosign all the same.
+func (g *Group) ask(ctx context.Context, w *witness, r request, from uint64) outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.options.Timeout)
 	defer cancel()
-	w.mu.Lock()
-	from := min(w.size, r.checkpoint.Size)
-	cosignedBefore := !w.cosigned.IsZero()
-	w.mu.Unlock()
-	result, err := w.addCheckpoint(ctx, from, r, g.options.Now())
+	result, err := w.addCheckpoint(ctx, min(from, r.checkpoint.Size), r, g.options.Now())
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = false
 	now := g.options.Now()
-	if result.lost.ok && cosignedBefore {
-		w.alarm = fmt.Sprintf("lost state: it cosigned size %d and then answered %d", result.lost.from, result.lost.to)
-		g.options.Logger.Error("witness lost state", "witness", w.name(), "cosigned", result.lost.from, "answered", result.lost.to)
+	for _, size := range result.conflicts {
+		if size < w.size {
+			w.alarm = fmt.Sprintf("lost state: it cosigned size %d and then answered that it holds %d", w.size, size)
+			g.options.Logger.Error("witness lost state", "witness", w.name(), "cosigned", w.size, "answered", size)
+			break
+		}
 	}
 	if err != nil {
-		if w.failures == 0 || err.Error() != w.failed.Error() {
-			g.options.Logger.Warn("witness does not cosign", "witness", w.name(), "url", w.url, "error", err)
-		}
-		if errors.Is(err, ErrLarger) || errors.Is(err, ErrContradiction) {
-			w.alarm = err.Error()
-		}
-		w.failed = err
-		w.retryAt = now.Add(min(firstBackoff<<min(w.failures, 16), lastBackoff))
-		w.failures++
+		w.fail(g, err, now)
 		return outcome{witness: w, err: err}
 	}
 	if w.failures > 0 {
@@ -212,6 +225,46 @@ func (g *Group) ask(ctx context.Context, w *witness, r request) outcome {
 	w.size = r.checkpoint.Size
 	w.cosigned = now
 	return outcome{witness: w, lines: result.lines}
+}
+
+// fail records a failure, with w.mu held.
+func (w *witness) fail(g *Group, err error, now time.Time) {
+	if w.failures == 0 || err.Error() != w.failed.Error() {
+		g.options.Logger.Warn("witness does not cosign", "witness", w.name(), "url", w.url, "error", err)
+	}
+	w.failed = err
+	backoff := min(firstBackoff<<min(w.failures, 16), lastBackoff)
+	if errors.Is(err, ErrLarger) || errors.Is(err, ErrContradiction) {
+		w.alarm = err.Error()
+		backoff = lastBackoff // a person has to look into it
+	}
+	w.retryAt = now.Add(backoff)
+	w.failures++
+}
+
+// Remember takes the cosignatures of the newest anchor, before the start, so
+// that a witness which says that it holds less is seen to have lost its state,
+// and the first proofs lead from the right size. Time stamps are not looked at.
+func (g *Group) Remember(newest log.Anchor) {
+	checkpoint, err := tlog.ParseCheckpoint(newest.Note)
+	if err != nil {
+		return
+	}
+	for _, w := range g.witnesses {
+		cosignatures, err := checkpoint.Cosignatures(w.keys)
+		if err != nil || len(cosignatures) == 0 {
+			continue
+		}
+		w.mu.Lock()
+		w.size = max(w.size, checkpoint.Size)
+		w.mu.Unlock()
+	}
+}
+
+func (w *witness) cosignedSize() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.size
 }
 
 // start claims the witness for a round unless it is busy or left alone.
@@ -256,14 +309,24 @@ func (g *Group) Witnesses() []log.WitnessStatus {
 	return all
 }
 
-// NoQuorumError says which witnesses kept a checkpoint from being published.
+// NoQuorumError says which witnesses kept a checkpoint from being published. It
+// is log.ErrClock where they did because this machine's clock is far ahead of
+// theirs.
 type NoQuorumError struct {
 	Missing []string // "name: reason"
+	clock   bool
 }
 
 func (e *NoQuorumError) Error() string {
-	return "no quorum of witnesses: " + strings.Join(e.Missing, "; ")
+	text := "no quorum of witnesses: " + strings.Join(e.Missing, "; ")
+	if e.clock {
+		text = log.ErrClock.Error() + ": set it; " + text
+	}
+	return text
 }
+
+// Is implements the interface of errors.Is.
+func (e *NoQuorumError) Is(target error) bool { return e.clock && target == log.ErrClock }
 
 // share makes each consistency proof once however many witnesses need it.
 func share(consistency func(context.Context, uint64) ([]tlog.Hash, error)) func(context.Context, uint64) ([]tlog.Hash, error) {

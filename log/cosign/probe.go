@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 )
+
+// probeGrace is how long a probe that has been confirmed still waits for a
+// witness that says otherwise. It happens once a start.
+const probeGrace = time.Second
 
 // Probe implements log.Cosigner: it asks every witness to cosign the last
 // checkpoint this log signed once more, and succeeds when so many have that the
@@ -16,7 +21,8 @@ import (
 // newer behind this log's back, and signing on cannot make a fork.
 //
 // A witness that answers with a larger size, or says that it holds another tree,
-// ends the probe at once with an error that says what to do.
+// ends the probe with an error that says what to do. Once enough have confirmed,
+// the others get probeGrace to do so.
 func (g *Group) Probe(ctx context.Context, note []byte, consistency func(context.Context, uint64) ([]tlog.Hash, error)) error {
 	checkpoint, err := tlog.ParseCheckpoint(note)
 	if err != nil {
@@ -28,39 +34,44 @@ func (g *Group) Probe(ctx context.Context, note []byte, consistency func(context
 	for _, w := range g.witnesses {
 		w.mu.Lock()
 		claimed := !w.busy
-		if claimed {
-			w.busy = true
-			// It has cosigned this very checkpoint, or one on the way to it; its
-			// own answer corrects the guess.
-			w.size = checkpoint.Size
-		}
+		w.busy = true
 		w.mu.Unlock()
 		if claimed {
 			asked++
-			go func() { results <- g.ask(ctx, w, r) }()
+			// It has cosigned this very checkpoint, or one on the way to it; its
+			// own answer corrects the guess.
+			go func() { results <- g.ask(ctx, w, r, checkpoint.Size) }()
 		}
 	}
 	confirmed := map[string]bool{}
-	var failures []string
-	for range asked {
+	enough := g.policy.Met(func(policy.Witness) bool { return false })
+	var grace <-chan time.Time
+	for asked > 0 {
+		if enough && grace == nil {
+			timer := time.NewTimer(probeGrace)
+			defer timer.Stop()
+			grace = timer.C
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-grace:
+			return nil
 		case result := <-results:
+			asked--
 			switch {
 			case result.err == nil:
 				for _, name := range result.witness.names {
 					confirmed[name] = true
 				}
+				enough = enough || g.blocked(confirmed)
 			case errors.Is(result.err, ErrLarger), errors.Is(result.err, ErrContradiction):
 				return &RollbackError{Witness: result.witness.name(), Err: result.err, Size: checkpoint.Size}
-			default:
-				failures = append(failures, result.witness.name()+": "+result.err.Error())
 			}
 		}
 	}
-	if g.policy.Met(func(w policy.Witness) bool { return !confirmed[w.Name] }) && !g.policy.Met(func(policy.Witness) bool { return false }) {
-		return &NoQuorumError{Missing: failures}
+	if !enough {
+		return &NoQuorumError{Missing: g.missing(confirmed), clock: g.clockAhead()}
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ var (
 	ErrLarger = errors.New("claims a larger tree than this log ever signed")
 	// ErrContradiction: the witness answered 422; it holds another tree.
 	ErrContradiction = errors.New("holds a tree that this checkpoint contradicts")
+	// errBehindUs: the witness signed with a time stamp that our clock is far
+	// ahead of. One of the two clocks is wrong.
+	errBehindUs = errors.New("signs with an old time stamp")
 )
 
 // endpoint is one witness server, which may hold several keys of the policy.
@@ -58,14 +61,8 @@ type request struct {
 // answer is what a witness gave for a request.
 type answer struct {
 	lines []tlog.NoteSignature
-	// lost is the size the witness named where it was smaller than from, the
-	// size it had cosigned before; ok says that this happened.
-	lost lostState
-}
-
-type lostState struct {
-	from, to uint64
-	ok       bool
+	// conflicts holds the sizes that the witness named in 409s, in their order.
+	conflicts []uint64
 }
 
 // addCheckpoint performs one add-checkpoint exchange, starting from the size the
@@ -93,9 +90,7 @@ func (e *endpoint) addCheckpoint(ctx context.Context, from uint64, r request, no
 			if size > r.checkpoint.Size {
 				return result, fmt.Errorf("%w: it says %d, we signed %d", ErrLarger, size, r.checkpoint.Size)
 			}
-			if size < from {
-				result.lost = lostState{from: from, to: size, ok: true}
-			}
+			result.conflicts = append(result.conflicts, size)
 			from = size
 		case http.StatusNotFound:
 			return result, ErrUnknownLog
@@ -188,7 +183,11 @@ func (e *endpoint) verify(body []byte, checkpoint *tlog.SignedCheckpoint, now ti
 	for _, cosignature := range cosignatures {
 		at := time.Unix(int64(cosignature.Time), 0)
 		if skew := at.Sub(now); skew > MaxClockSkew || skew < -MaxClockSkew {
-			return nil, fmt.Errorf("its clock says %s, ours %s: more than %s apart", at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), MaxClockSkew)
+			err := fmt.Errorf("its clock says %s, ours %s: more than %s apart", at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), MaxClockSkew)
+			if skew < 0 {
+				err = fmt.Errorf("%w: %w", errBehindUs, err)
+			}
+			return nil, err
 		}
 		for _, line := range signatures {
 			if line.Name == cosignature.Key.Name && line.KeyID == cosignature.Key.KeyID {

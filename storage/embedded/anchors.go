@@ -18,6 +18,10 @@ import (
 // the newest of all in a row of its own.
 type anchors struct{ db *sql.DB }
 
+// maxAnchorConnections bounds how many look-ups run at once; each is a step or
+// two down one tree.
+const maxAnchorConnections = 4
+
 const anchorsSchema = `
 CREATE TABLE IF NOT EXISTS anchor (
 	size INTEGER PRIMARY KEY,
@@ -30,11 +34,16 @@ CREATE TABLE IF NOT EXISTS newest (
 ) STRICT;`
 
 func openAnchors(ctx context.Context, path string) (*anchors, error) {
-	name := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)&_txlock=immediate"}
+	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: url.Values{
+		"_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "trusted_schema(off)"},
+		"_txlock": {"immediate"},
+	}.Encode()}
 	db, err := sql.Open("sqlite3", name.String())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	db.SetMaxOpenConns(maxAnchorConnections)
+	db.SetMaxIdleConns(maxAnchorConnections)
 	if _, err := db.ExecContext(ctx, anchorsSchema); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}

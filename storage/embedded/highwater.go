@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -29,7 +30,14 @@ func (h HighWater) Load() ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxHighWater))
+	note, err := io.ReadAll(io.LimitReader(file, maxHighWater+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(note) == 0 || len(note) > maxHighWater {
+		return nil, fmt.Errorf("%s is not a signed note: it is empty or has more than %d bytes; restore it", h.Path, maxHighWater)
+	}
+	return note, nil
 }
 
 // Store implements log.HighWater.

@@ -42,7 +42,7 @@ func Open(ctx context.Context, path string) (*Index, error) {
 		"journal_mode(WAL)",
 		"synchronous(NORMAL)",
 		"wal_autocheckpoint(8000)", // 32 MiB: pages written often are copied once
-		"cache_size(-65536)", // 64 MiB: digests are inserted all over the table
+		"cache_size(-65536)",       // 64 MiB: digests are inserted all over the table
 		"trusted_schema(OFF)",
 	}}.Encode()}
 	db, err := sql.Open("sqlite3", name.String())
