@@ -51,6 +51,7 @@ var rooms = map[string][]string{
 	"release":          {},
 	"release/register": {"release"},
 	"release/measure":  {"release"},
+	"release/build":    {"release/measure"},
 	"release/foreign":  {"release"},
 	"tlog":             {},
 	"tlog/policy":      {"tlog"},
