@@ -133,16 +133,16 @@ func (a *app) readPrivateKey(path string) (*release.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	if mode := info.Mode().Perm(); info.Mode().IsRegular() && mode&0o077 != 0 {
-		return nil, fail(exitcode.Refused, "key-file-mode", "chmod 600 "+path+", and think of the key as known if others could read it",
-			fmt.Errorf("private key %s has mode %04o, want 0600", path, mode))
-	}
 	data, err := a.readFile(path, "private key", maxKeyFile)
 	if err != nil {
 		return nil, err
 	}
 	if !strings.Contains(string(data), "PRIVATE KEY") && strings.Contains(string(data), "PUBLIC KEY") {
 		return nil, fail(exitcode.Usage, "public-key-given", "give the private key's file, the one without "+publicExtension, fmt.Errorf("%s is a public key, want a private one", path))
+	}
+	if mode := info.Mode().Perm(); info.Mode().IsRegular() && mode&0o077 != 0 {
+		return nil, fail(exitcode.Unknown, "key-file-mode", "chmod 600 "+path+", and think of the key as known if others could read it",
+			fmt.Errorf("private key %s has mode %04o, want 0600", path, mode))
 	}
 	key, err := release.ParsePrivateKey(data)
 	if err != nil {

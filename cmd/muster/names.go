@@ -12,8 +12,8 @@ import (
 	"github.com/muster-log/muster/release"
 )
 
-// maxNamedKeys bounds how many files of a directory are read for their names.
-const maxNamedKeys = 1024
+// maxNamed bounds how many keys or images of a directory are read.
+const maxNamed = 1024
 
 // keyNames are what people call keys, by key id. They are the caller's own words:
 // no log and no authority holds them.
@@ -21,9 +21,57 @@ type keyNames map[release.KeyID]string
 
 // namingKeys gives a group the flag --names.
 func (a *app) namingKeys(group *cobra.Command) *cobra.Command {
-	group.PersistentFlags().StringVar(&a.namesFrom, "names", "", "a directory of public key files (*.pub): keys are shown with the names of their files")
-	group.PersistentPreRunE = func(*cobra.Command, []string) error { return a.loadNames() }
+	group.PersistentFlags().StringVar(&a.namesFrom, "names", "", "a `DIR` of public key files (*.pub): keys are shown with the names of their files")
+	group.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if err := a.loadNames(); err != nil {
+			return err
+		}
+		return a.loadImages()
+	}
 	return group
+}
+
+// namingImages gives a group, which names keys already, the flag --images.
+func (a *app) namingImages(group *cobra.Command) *cobra.Command {
+	group.PersistentFlags().StringVar(&a.imagesFrom, "images", "", "a `DIR` of image files (*.json): a release's images are shown with what those state")
+	return group
+}
+
+// imageNames are what images state of themselves, in a line, by payload digest.
+type imageNames map[release.Digest]string
+
+// loadImages reads the directory of --images. Files of other things are passed
+// over; a digest is known only from the very statement that it is of.
+func (a *app) loadImages() error {
+	if a.imagesFrom == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(a.imagesFrom)
+	if err != nil {
+		return fmt.Errorf("--images: %w", err)
+	}
+	a.images = imageNames{}
+	for _, entry := range entries {
+		if entry.IsDir() || filepath.Ext(entry.Name()) != ".json" {
+			continue
+		}
+		if len(a.images) >= maxNamed {
+			return fmt.Errorf("--images %s: more than %d images", a.imagesFrom, maxNamed)
+		}
+		doc, err := a.readDocument(filepath.Join(a.imagesFrom, entry.Name()), "")
+		if err == nil && doc.statement.Type == release.TypeImage {
+			a.images[doc.digest()] = doc.summary()
+		}
+	}
+	return nil
+}
+
+// of returns the digest, and after it what the image states.
+func (n imageNames) of(digest release.Digest) string {
+	if summary, ok := n[digest]; ok {
+		return digest.String() + "  " + summary
+	}
+	return digest.String()
 }
 
 // loadNames reads the directory of --names.
@@ -41,8 +89,8 @@ func (a *app) loadNames() error {
 		if !public || entry.IsDir() {
 			continue
 		}
-		if len(a.names) >= maxNamedKeys {
-			return fmt.Errorf("--names %s: more than %d public keys", a.namesFrom, maxNamedKeys)
+		if len(a.names) >= maxNamed {
+			return fmt.Errorf("--names %s: more than %d public keys", a.namesFrom, maxNamed)
 		}
 		key, err := a.readPublicKey(filepath.Join(a.namesFrom, entry.Name()))
 		if err != nil {

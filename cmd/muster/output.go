@@ -40,6 +40,9 @@ type app struct {
 	// namesFrom is the directory of --names, names what was read there.
 	namesFrom string
 	names     keyNames
+	// imagesFrom is the directory of --images, images what was read there.
+	imagesFrom string
+	images     imageNames
 }
 
 // print writes a result: value under --json, else what text writes.
@@ -49,14 +52,14 @@ func (a *app) print(value any, text func(*page)) error {
 		encoder.SetEscapeHTML(false)
 		return encoder.Encode(value)
 	}
-	p := &page{names: a.names}
+	p := &page{names: a.names, images: a.images}
 	text(p)
 	return p.flush(a.out)
 }
 
 // announce writes a page to standard error: what is about to happen.
 func (a *app) announce(text func(*page)) error {
-	p := &page{names: a.names}
+	p := &page{names: a.names, images: a.images}
 	text(p)
 	return p.flush(a.errOut)
 }
@@ -69,7 +72,8 @@ func (a *app) say(format string, args ...any) {
 // page is text for people: lines, and aligned fields.
 type page struct {
 	strings.Builder
-	names keyNames
+	names  keyNames
+	images imageNames
 }
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }

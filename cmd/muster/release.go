@@ -9,14 +9,14 @@ import (
 )
 
 func (a *app) releaseCommand() *cobra.Command {
-	return a.namingKeys(group("release", "approve a combination of images, sign that, submit it",
+	return a.namingImages(a.namingKeys(group("release", "approve a combination of images, sign that, submit it",
 		a.releaseCreateCommand(),
 		a.signCommand(release.TypeRelease),
 		a.attachCommand(release.TypeRelease),
 		a.statusCommand(release.TypeRelease),
 		a.submitCommand(release.TypeRelease),
 		a.showCommand(release.TypeRelease),
-		a.releaseListCommand()))
+		a.releaseListCommand())))
 }
 
 type releaseOptions struct {

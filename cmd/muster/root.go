@@ -39,6 +39,7 @@ Exit codes: 0 done, or verified; 1 checked and not verified; 2 called wrongly;
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object instead of text")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	section(root, "Release node software:",
+		a.measureCommand(),
 		a.keyCommand(),
 		a.authorityCommand(),
 		a.imageCommand(),

@@ -89,21 +89,25 @@ func (a *app) sign(doc *document, keys []string, out string, apart, force bool) 
 			return fmt.Errorf("%s: %w", doc.path, err)
 		}
 	}
-	if err := a.announce(func(p *page) { p.line("signing:"); doc.describe(p) }); err != nil {
-		return err
-	}
-	var made []release.Signature
-	for _, path := range keys {
+	signers := make([]*release.PrivateKey, len(keys))
+	for i, path := range keys {
 		key, err := a.readPrivateKey(path)
 		if err != nil {
 			return err
 		}
+		signers[i] = key
+	}
+	if err := a.announce(func(p *page) { p.line("signing:"); doc.describe(p) }); err != nil {
+		return err
+	}
+	var made []release.Signature
+	for i, key := range signers {
 		signature, err := key.Sign(doc.envelope.Payload)
 		if err != nil {
-			return fmt.Errorf("sign with %s: %w", path, err)
+			return fmt.Errorf("sign with %s: %w", keys[i], err)
 		}
 		if err := doc.envelope.Add(signature); err != nil {
-			return fmt.Errorf("sign with %s: %w", path, err)
+			return fmt.Errorf("sign with %s: %w", keys[i], err)
 		}
 		made = append(made, signature)
 	}

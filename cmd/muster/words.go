@@ -133,7 +133,9 @@ func describeRelease(p *page, stated *release.Release) {
 	p.field("release", "%s of %s in channel %s", stated.Version, stated.Product, stated.Channel)
 	p.field("valid until", "%s", release.FormatTime(stated.NotAfter))
 	p.field("identity", "%s", stated.Identity())
-	digestFields(p, "images", stated.Images)
+	for i, image := range stated.Images {
+		p.field(first(i, "images"), "%s", p.images.of(image))
+	}
 	digestFields(p, "reinstates", stated.Reinstates)
 }
 
