@@ -69,21 +69,20 @@ func (k Key) Check() error {
 func (k Key) ID() KeyID { return sha256.Sum256(k.Public) }
 
 // SPKI returns the SHA-256 of the DER SubjectPublicKeyInfo of the same key in
-// whatever format: two keys with one SPKI count once.
+// whatever format: two keys with one SPKI count once. The key itself is taken
+// as checked.
 //
 // For openpgp and x509 it is the SHA-256 of the public bytes, equal to ID: one
 // key in two such files, or in one of them and another format, counts twice.
 // Those formats stand only in roles withdraw and auditor.
 func (k Key) SPKI() (Digest, error) {
-	var der []byte
+	der := k.Public
 	var err error
 	switch k.Format {
 	case FormatSSH:
 		der, err = spkiOfSSH(k.Public)
 	case FormatMinisign:
 		der, err = spkiOfMinisign(k.Public)
-	default:
-		der, err = k.Public, k.Check()
 	}
 	if err != nil {
 		return Digest{}, err
