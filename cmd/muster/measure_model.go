@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/measure"
 )
@@ -101,7 +102,11 @@ func (a *app) measureModel(cmd *cobra.Command, dir string, o *measureModelOption
 	if result.Image != nil {
 		m.artifacts, m.measurements.Verity = result.Image.Artifacts, &result.Image.Measurement
 	}
-	return a.printMeasurement(m, release.ModeDebug, o.out, func(p *page) { p.model(result, kind, o) })
+	err = a.printMeasurement(m, release.ModeDebug, o.out, func(p *page) { p.model(result, kind, o) })
+	if code := release.CodeOf(err); result.Image == nil && (code == release.CodeListSize || code == release.CodeName || code == release.CodePayloadSize) {
+		return fail(exitcode.Refused, string(code), "make an image with --image FILE: without one, each file is an artifact", err)
+	}
+	return err
 }
 
 // model writes what a model was measured as, and what was checked of its image.

@@ -68,8 +68,8 @@ func (a *app) measureOS(cmd *cobra.Command, o *measureOSOptions) error {
 		return explainCmdline(measured(err))
 	}
 	m := &result.Measurement
-	measured := &measurement{kind: release.KindOS, artifacts: result.Artifacts, measurements: release.Measurements{TPM2UKI: m}}
-	return a.printMeasurement(measured, mode, o.out, func(p *page) {
+	taken := &measurement{kind: release.KindOS, artifacts: result.Artifacts, measurements: release.Measurements{TPM2UKI: m}}
+	return a.printMeasurement(taken, mode, o.out, func(p *page) {
 		p.line("os, profile %s:", release.ProfileTPM2UKI)
 		p.field("stub", "%s", m.Stub)
 		p.field("authenticode", "%s", m.Authenticode)

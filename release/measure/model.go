@@ -31,15 +31,18 @@ type ModelOptions struct {
 type ModelResult struct {
 	OMS       release.OMS // with Manifest where the resources are too many for an entry
 	Resources []release.Resource
-	Manifest  []byte        // the statement that Model Signing signs
-	List      []byte        // what OMS.Manifest is the SHA-256 of
-	Bytes     int64         // of all files
-	Image     *VerityResult // nil: no image was asked for
+	Manifest  []byte             // the statement that Model Signing signs
+	List      []byte             // what OMS.Manifest is the SHA-256 of
+	Bytes     int64              // of all files
+	Files     []release.Artifact // the files, named by their paths
+	Image     *VerityResult      // nil: no image was asked for
 }
 
-// maxResources is how many bytes of an entry the files of a model may take; more
-// are kept beside the log.
-const maxResources = 24 << 10
+// The bounds of a list of files in an entry. A longer one is kept beside the log.
+const (
+	maxListed     = 512      // files
+	maxListedSize = 24 << 10 // bytes of their names and digests, before base64
+)
 
 // Model hashes the files of a model and, where an image is asked for, makes it or
 // takes the existing one, reads all files back out of the image through a reader
@@ -64,6 +67,9 @@ func Model(ctx context.Context, o ModelOptions, report progress.Reporter) (*Mode
 
 	var image *imageWriter
 	if o.Image != "" {
+		if err := checkArtifactName(o.Image); err != nil {
+			return nil, err
+		}
 		layout, err := layoutErofs(names, sizes)
 		if err != nil {
 			return nil, at(o.Dir, err)
@@ -85,6 +91,9 @@ func Model(ctx context.Context, o ModelOptions, report progress.Reporter) (*Mode
 	}
 	if err := result.describe(o, ignored); err != nil {
 		return nil, err
+	}
+	for i, file := range result.Resources {
+		result.Files = append(result.Files, release.Artifact{Name: file.Name, Digest: file.Digest, Size: uint64(sizes[i]), MediaType: MediaTypeFile})
 	}
 	existing := o.Existing
 	if image != nil {
@@ -122,7 +131,7 @@ func (m *ModelResult) describe(o ModelOptions, ignored []string) error {
 	if m.List, err = release.OMSManifest(m.OMS.Root, m.Resources); err != nil {
 		return at(o.Dir, err)
 	}
-	if len(m.List) <= maxResources {
+	if len(m.Resources) <= maxListed && len(m.List) <= maxListedSize {
 		m.OMS.Resources = m.Resources
 		return nil
 	}

@@ -42,6 +42,9 @@ func OS(ctx context.Context, o OSOptions, report progress.Reporter) (*OSResult, 
 	if err := checkPhases(o.Phases); err != nil {
 		return nil, err
 	}
+	if err := checkArtifactName(o.UKI); err != nil {
+		return nil, err
+	}
 	file, err := open(o.UKI)
 	if err != nil {
 		return nil, err

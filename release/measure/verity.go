@@ -39,6 +39,11 @@ type VerityResult struct {
 // salt; the root hash is computed from all data, and every block of the stored
 // tree is compared with the one computed.
 func Verity(ctx context.Context, o VerityOptions, report progress.Reporter) (*VerityResult, error) {
+	for _, path := range []string{o.Image, o.Hash} {
+		if err := checkArtifactName(path); path != "" && err != nil {
+			return nil, err
+		}
+	}
 	image, err := open(o.Image)
 	if err != nil {
 		return nil, err
