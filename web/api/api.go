@@ -1,0 +1,105 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/muster-log/muster/log"
+)
+
+const (
+	// DefaultPublishWait is how long a submission waits for its publication
+	// before it is answered 202. It is less than package log/remote waits for an
+	// answer's header (45 s).
+	DefaultPublishWait = 30 * time.Second
+
+	// DefaultReceiving bounds how many submissions are read and admitted at
+	// once: at the greatest size of an entry they hold 64 MiB.
+	DefaultReceiving = 1024
+
+	// DefaultWaiting bounds how many submissions wait for their publication.
+	// Those above it are answered 202 at once.
+	DefaultWaiting = 4096
+)
+
+// Config is what an API serves. Log, Index and Policy must stand.
+type Config struct {
+	Log   *log.Log
+	Index log.Index
+	// Policy is the log's own words on its key and witnesses, a C2SP
+	// tlog-policy for relying parties.
+	Policy []byte
+	// PublishWait: default DefaultPublishWait; negative: none.
+	PublishWait time.Duration
+	// Receiving: default DefaultReceiving.
+	Receiving int
+	// Waiting: default DefaultWaiting.
+	Waiting int
+	// Stopping, when closed, ends the wait of submissions: they are answered
+	// 202. It may be nil.
+	Stopping <-chan struct{}
+}
+
+// API answers for one log.
+type API struct {
+	config    Config
+	receiving chan struct{}
+	waiting   chan struct{}
+}
+
+// New makes the API of a log.
+func New(config Config) *API {
+	if config.PublishWait == 0 {
+		config.PublishWait = DefaultPublishWait
+	}
+	if config.Receiving == 0 {
+		config.Receiving = DefaultReceiving
+	}
+	if config.Waiting == 0 {
+		config.Waiting = DefaultWaiting
+	}
+	return &API{
+		config:    config,
+		receiving: make(chan struct{}, config.Receiving),
+		waiting:   make(chan struct{}, config.Waiting),
+	}
+}
+
+// The paths that other parts of the server name.
+const (
+	PathEntries = "/api/v1/entries"
+	PathEntry   = "/api/v1/entries/:entry"
+)
+
+// Register adds the API's routes.
+func (a *API) Register(e *echo.Echo) {
+	for _, route := range []struct {
+		path    string
+		handler echo.HandlerFunc
+	}{
+		{"/checkpoint", a.checkpoint},
+		{"/checkpoint/:size", a.checkpointAt},
+		{"/tile/*", a.tile},
+		{PathEntries, a.list},
+		{PathEntry, a.entry},
+		{PathEntry + "/proof", a.proof},
+		{PathEntry + "/bundle", a.bundle},
+		{"/api/v1/digests/:digest", a.digests},
+		{"/api/v1/live", a.live},
+		{"/api/v1/policy", a.policy},
+		{"/readyz", a.ready},
+		{"/livez", a.alive},
+	} {
+		e.GET(route.path, route.handler)
+		e.HEAD(route.path, route.handler)
+	}
+	e.POST(PathEntries, a.submit)
+}
+
+// alive says that the process answers; it says nothing of the log's state.
+func (a *API) alive(c echo.Context) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Blob(http.StatusOK, typeText, []byte("ok\n"))
+}
