@@ -1,7 +1,3 @@
-// The statements these tests make need the parser of package release.
-
-//go:build statements
-
 package register
 
 import (
@@ -162,6 +158,91 @@ func TestCompromisedOfAnotherOriginDoesNothing(t *testing.T) {
 		a.Compromised[0].Origin = "log.example/other"
 	}))
 	l.wantLive(r)
+}
+
+func TestCompromisedOfThisOriginActsBesideOthers(t *testing.T) {
+	l := newLog(t)
+	os := l.admit(l.osImage())
+	r := l.admit(l.release([]release.Digest{os}))
+	l.admit(l.authority(func(a *release.Authority) {
+		strikeKey(a, "rel2", 0)
+		a.Compromised[0].Origin = "log.example/other"
+		strikeKey(a, "rel1", 1)
+	}))
+	l.wantStruck(true, r)
+	l.wantWord(r, "struck by 3")
+	// It stays struck by the first authority that listed the key.
+	l.strikes(0, "rel1", "rel2")
+	l.wantWord(r, "struck by 3")
+}
+
+func TestCompromisedKeyOfALaterVersion(t *testing.T) {
+	l := newLog(t)
+	withRel4 := func(a *release.Authority) {
+		hold(a, "rel4")
+		setRole(a, release.RoleRelease, role(release.RoleRelease, 2, "rel1", "rel4"))
+	}
+	l.admit(l.authority(withRel4))
+	os := l.admit(l.osImage())
+	r := l.admit(l.release([]release.Digest{os}), "rel1", "rel4")
+	l.strikes(0, "rel4") // which version 3 does not hold any more
+	l.wantStruck(true, r)
+}
+
+// TestCompromisedBeforeItIsHeld: a key that is listed before any version holds
+// it is struck from its first signature on.
+func TestCompromisedBeforeItIsHeld(t *testing.T) {
+	l := newLog(t)
+	l.strikes(0, "ci2")
+	l.admit(l.authority(func(a *release.Authority) {
+		hold(a, "ci2")
+		setRole(a, release.RoleImage, role(release.RoleImage, 1, "ci2"))
+	}))
+	l.wantStruck(true, l.admit(l.image(), "ci2"))
+}
+
+func TestChainStrikesNeitherWithdrawalsNorWhatNoVersionPrecedes(t *testing.T) {
+	l := newLog(t)
+	w := l.entry(l.withdrawal(l.admit(l.image())))
+	l.strikes(0, "wd", "ci")
+	c := NewChain(testOrigin)
+	for _, index := range []uint64{0, 2} {
+		p, _ := Prepare(l.entries[index], nil)
+		if err := c.Add(index, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, _ := Prepare(w, nil)
+	if _, struck := c.Struck(2, p); struck {
+		t.Error("a withdrawal is struck")
+	}
+	image, _ := Prepare(l.entries[1], nil)
+	if _, struck := c.Struck(0, image); struck {
+		t.Error("struck at entry 0")
+	}
+	if by, struck := c.Struck(1, image); !struck || by != 2 {
+		t.Errorf("the image: %d, %v", by, struck)
+	}
+}
+
+func TestTwoListingsOfOneKey(t *testing.T) {
+	id := func(b byte) release.KeyID { return release.KeyID{b} }
+	for range 20 { // the order of a map must not decide
+		c := NewChain(testOrigin)
+		c.append(&Link{Authority: &release.Authority{
+			Version:     1,
+			Origin:      testOrigin,
+			Compromised: []release.Compromised{{KeyID: id(1), Origin: testOrigin, From: 9}, {KeyID: id(2), Origin: testOrigin, From: 5}},
+		}, spki: map[release.KeyID]release.Digest{id(1): {7}, id(2): {7}}})
+		c.append(&Link{Index: 3, Authority: &release.Authority{
+			Version:     2,
+			Origin:      testOrigin,
+			Compromised: []release.Compromised{{KeyID: id(1), Origin: testOrigin, From: 5}},
+		}})
+		if got := c.struck[release.Digest{7}]; got != (listing{from: 5, by: 0}) {
+			t.Fatalf("got %+v", got)
+		}
+	}
 }
 
 func TestStruckByAKeyUnderAnotherID(t *testing.T) {

@@ -1,7 +1,3 @@
-// The statements these tests make need the parser of package release.
-
-//go:build statements
-
 package register
 
 import (
@@ -100,6 +96,10 @@ func TestPrepareVerifiesWhatCouldBeAdmitted(t *testing.T) {
 		"a withdrawal by root":           {l.entry(l.withdrawal(os), "root1", "root2"), known, 2},
 		"version 1 by its own root":      {l.entries[0], nil, 2},
 		"the next version by both roots": {l.entry(l.authority()), known, 2},
+		"the next version by a new root": {l.entry(l.authority(func(a *release.Authority) {
+			hold(a, "new1")
+			setRole(a, release.RoleRoot, role(release.RoleRoot, 2, "new1", "root3"))
+		}), "new1", "root1", "root3"), known, 3},
 		"nothing of one the roots missed": {l.entry(l.authority(func(a *release.Authority) {
 			hold(a, "new1", "new2")
 			setRole(a, release.RoleRoot, role(release.RoleRoot, 2, "new1", "new2"))
@@ -130,5 +130,30 @@ func TestApplyAllAcrossARotation(t *testing.T) {
 		if outcome.Index != record.Index || outcome.Status != record.Status || outcome.Digest != record.Digest {
 			t.Errorf("index %d: got %s, want %s", i, outcome.Status, record.Status)
 		}
+	}
+}
+
+// TestSignatureIsVerifiedOnceByEachKey: by the very key, format included, and
+// not again.
+func TestSignatureIsVerifiedOnceByEachKey(t *testing.T) {
+	p := &Prepared{
+		Envelope: &release.Envelope{Payload: []byte("x"), Signatures: []release.Signature{{Sig: []byte("y")}}},
+		verified: make([]release.KeyFormat, 1),
+	}
+	asked := 0
+	foreign := func(release.Key, []byte, []byte) error { asked++; return nil }
+	for range 3 {
+		if refusal := p.verify(0, release.Key{Format: release.FormatOpenPGP}, foreign); refusal != nil {
+			t.Fatal(refusal)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("verified %d times", asked)
+	}
+	if refusal := p.verify(0, release.Key{Format: release.FormatX509}, foreign); refusal != nil || asked != 2 {
+		t.Errorf("by a key of another format: %v, verified %d times", refusal, asked)
+	}
+	if refusal := p.verify(0, releasetest.KeyFromName("ci").Key(), nil); refusal == nil {
+		t.Error("by a third key, which did not sign")
 	}
 }

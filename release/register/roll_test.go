@@ -1,7 +1,3 @@
-// The statements these tests make need the parser of package release.
-
-//go:build statements
-
 package register
 
 import (
