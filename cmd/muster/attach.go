@@ -70,7 +70,7 @@ func (a *app) attach(doc *document, path string) (int, error) {
 		return 0, err
 	}
 	var offered []release.Signature
-	payload := release.Digest{}
+	var payload release.Digest
 	if other, err := release.ParseDraft(data); err == nil {
 		offered, payload = other.Signatures, other.PayloadDigest()
 	} else {
