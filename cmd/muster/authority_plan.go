@@ -125,7 +125,7 @@ func (a *app) roleOf(authority *release.Authority, plan *authorityPlan, from *ro
 		authority.Keys[id] = key
 		role.Keys = append(role.Keys, id)
 	}
-	role.Keys = sortedKeys(role.Keys)
+	role.Keys = sortedBy(role.Keys, nil)
 	role.Threshold = cmp.Or(from.Threshold, len(role.Keys)/2+1)
 	if role.Threshold < 1 || role.Threshold > len(role.Keys) {
 		return role, fail(exitcode.Usage, string(release.CodeThreshold), "", fmt.Errorf("threshold %d, want 1 to the number of its keys, %d", role.Threshold, len(role.Keys)))

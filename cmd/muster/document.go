@@ -92,11 +92,17 @@ type documentJSON struct {
 	File      string          `json:"file,omitempty"`
 }
 
-func (d *document) json() documentJSON {
-	shown := documentJSON{Type: d.statement.Type, Digest: d.digest(), SignedBy: []release.KeyID{}, Statement: d.envelope.Payload, File: d.path}
+// signers are the keys whose signatures are there; nothing says that they hold.
+func (d *document) signers() []release.KeyID {
+	keys := []release.KeyID{}
 	for _, signature := range d.envelope.Signatures {
-		shown.SignedBy = append(shown.SignedBy, signature.KeyID)
+		keys = append(keys, signature.KeyID)
 	}
+	return keys
+}
+
+func (d *document) json() documentJSON {
+	shown := documentJSON{Type: d.statement.Type, Digest: d.digest(), SignedBy: d.signers(), Statement: d.envelope.Payload, File: d.path}
 	if stated, ok := d.statement.Predicate.(*release.Release); ok {
 		identity := stated.Identity()
 		shown.Identity = &identity

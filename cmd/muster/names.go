@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,6 +67,11 @@ func (a *app) loadImages() error {
 	return nil
 }
 
+// sorted orders images by what they state, then by their digests.
+func (n imageNames) sorted(images []release.Digest) []release.Digest {
+	return sortedBy(images, n)
+}
+
 // of returns the digest, and after it what the image states.
 func (n imageNames) of(digest release.Digest) string {
 	if summary, ok := n[digest]; ok {
@@ -99,6 +105,21 @@ func (a *app) loadNames() error {
 		a.names[key.ID()] = strings.TrimSuffix(name, ".key")
 	}
 	return nil
+}
+
+// sorted orders keys by what they are called, then by their ids.
+func (n keyNames) sorted(keys []release.KeyID) []release.KeyID {
+	return sortedBy(keys, n)
+}
+
+// sortedBy orders digests by their names, and those of one name, or none, by
+// their text.
+func sortedBy(digests []release.Digest, names map[release.Digest]string) []release.Digest {
+	sorted := slices.Clone(digests)
+	slices.SortFunc(sorted, func(x, y release.Digest) int {
+		return cmp.Or(strings.Compare(names[x], names[y]), x.Compare(y))
+	})
+	return sorted
 }
 
 // of returns the key id, and after it what the key is called.

@@ -141,7 +141,7 @@ func (s *signingStatus) judge(d *document, roles []namedRole, valid map[release.
 		}
 		met = met || whole
 	}
-	for _, key := range sortedKeys(mapKeys(valid)) {
+	for _, key := range sortedBy(mapKeys(valid), nil) {
 		if !slices.ContainsFunc(roles, func(role namedRole) bool { return slices.Contains(role.Keys, key) }) {
 			s.problem(key, "signer-outside-role", "the key has no role that admits this")
 		}
@@ -193,7 +193,7 @@ func (d *document) roles(authority *release.Authority, keys map[release.KeyID]re
 func (r namedRole) status(keys map[release.KeyID]release.Key, valid map[release.KeyID]bool) roleStatus {
 	s := roleStatus{Role: r.title, Threshold: r.Threshold, Signed: []release.KeyID{}, Missing: []release.KeyID{}}
 	distinct := map[release.Digest]bool{}
-	for _, id := range sortedKeys(r.Keys) {
+	for _, id := range sortedBy(r.Keys, nil) {
 		if !valid[id] {
 			s.Missing = append(s.Missing, id)
 			continue
@@ -218,10 +218,10 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 		}
 		for _, role := range s.Roles {
 			p.line("role %s: %d of %d needed signatures", role.Role, role.Threshold-role.Needed, role.Threshold)
-			for _, key := range role.Signed {
+			for _, key := range p.names.sorted(role.Signed) {
 				p.field("signed", "%s", p.names.of(key))
 			}
-			for _, key := range role.Missing {
+			for _, key := range p.names.sorted(role.Missing) {
 				p.field(missingWord(role), "%s", p.names.of(key))
 			}
 		}

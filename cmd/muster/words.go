@@ -45,8 +45,8 @@ func (d *document) describe(p *page) {
 	if len(d.envelope.Signatures) == 0 {
 		p.field("signed by", "nobody yet")
 	}
-	for i, signature := range d.envelope.Signatures {
-		p.field(first(i, "signed by"), "%s", p.names.of(signature.KeyID))
+	for i, key := range p.names.sorted(d.signers()) {
+		p.field(first(i, "signed by"), "%s", p.names.of(key))
 	}
 }
 
@@ -60,15 +60,31 @@ func describeAuthority(p *page, stated *release.Authority) {
 		p.field(first(i, "channels"), "%s takes images of mode %s", channel.Name, channel.Mode)
 	}
 	p.field("limits", "an image is published within %d days, a release lasts at most %d days", stated.Limits.PublishWithinDays, stated.Limits.ReleaseDays)
-	for _, role := range stated.Roles {
+	for _, role := range byDuty(stated.Roles) {
 		p.field("role "+string(role.Name), "%d of %d keys%s", role.Threshold, len(role.Keys), scope(role))
-		for _, key := range role.Keys {
+		for _, key := range p.names.sorted(role.Keys) {
 			p.field("", "%s %s", stated.Keys[key].Format, p.names.of(key))
 		}
 	}
 	for i, bad := range stated.Compromised {
 		p.field(first(i, "compromised"), "%s in %s from entry %d", bad.KeyID, bad.Origin, bad.From)
 	}
+}
+
+// byDuty orders roles as people think of them. In the statement they are a set,
+// ordered by its bytes.
+func byDuty(roles []release.Role) []release.Role {
+	rank := func(role release.Role) int {
+		for i, known := range roleDuties {
+			if known.name == role.Name {
+				return i
+			}
+		}
+		return len(roleDuties)
+	}
+	sorted := slices.Clone(roles)
+	slices.SortStableFunc(sorted, func(x, y release.Role) int { return rank(x) - rank(y) })
+	return sorted
 }
 
 // scope says to what a role is limited.
@@ -133,7 +149,7 @@ func describeRelease(p *page, stated *release.Release) {
 	p.field("release", "%s of %s in channel %s", stated.Version, stated.Product, stated.Channel)
 	p.field("valid until", "%s", release.FormatTime(stated.NotAfter))
 	p.field("identity", "%s", stated.Identity())
-	for i, image := range stated.Images {
+	for i, image := range p.images.sorted(stated.Images) {
 		p.field(first(i, "images"), "%s", p.images.of(image))
 	}
 	digestFields(p, "reinstates", stated.Reinstates)
@@ -158,11 +174,4 @@ func list(words []string) string {
 		return "none"
 	}
 	return strings.Join(words, ", ")
-}
-
-// sortedKeys orders key ids by their text.
-func sortedKeys(keys []release.KeyID) []release.KeyID {
-	sorted := slices.Clone(keys)
-	slices.SortFunc(sorted, release.Digest.Compare)
-	return sorted
 }
