@@ -44,12 +44,11 @@ func (l *Log) publishLoop(ctx context.Context, last []byte) {
 			return
 		case errors.Is(err, ErrClock) && signed != nil:
 			// Nothing further is signed until the witnesses take what already is.
-			l.report("nothing is signed or admitted until the clock is right", err)
 			l.wrongTime.Store(true)
+			l.report("nothing is signed or admitted until the clock is right", err)
 			if !l.confirm(ctx, signed) {
 				return
 			}
-			l.wrongTime.Store(false)
 			l.wakePublisher()
 		case err != nil:
 			l.report("not published; it is tried again", err)
@@ -88,7 +87,11 @@ func (l *Log) confirm(ctx context.Context, last []byte) bool {
 		err := l.config.Cosigner.Probe(round, last, l.consistencyTo(durable{size: checkpoint.Size, root: checkpoint.Root}))
 		cancel()
 		if err == nil {
+			l.wrongTime.Store(false)
 			return true
+		}
+		if errors.Is(err, ErrClock) {
+			l.wrongTime.Store(true) // until they confirm; not only until they fail otherwise
 		}
 		if ctx.Err() != nil {
 			return false

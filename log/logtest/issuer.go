@@ -1,0 +1,233 @@
+package logtest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/releasetest"
+)
+
+// Product is what the issuer's images and releases are of.
+const Product = "acme/ai"
+
+const day = 24 * time.Hour
+
+// Issuer states and signs entries for one log, with the signers of the recipe:
+// roots 2 of 3 (root1 to root3), ci or ci2 for images, releases 2 of 3 (rel1 to
+// rel3), wd for withdrawals. Its methods may be called concurrently.
+type Issuer struct {
+	tb     testing.TB
+	origin string
+	// Authority is entry 0, the first version, and Digest that of its payload.
+	Authority []byte
+	Digest    release.Digest
+	issued    time.Time
+	made      atomic.Int64
+}
+
+// NewIssuer makes the authority of an origin, issued now.
+func NewIssuer(tb testing.TB, origin string) *Issuer {
+	return NewIssuerAt(tb, origin, time.Now().UTC().Truncate(time.Second))
+}
+
+// NewIssuerAt makes the authority of an origin. Everything else is issued at the
+// same time.
+func NewIssuerAt(tb testing.TB, origin string, at time.Time) *Issuer {
+	tb.Helper()
+	i := &Issuer{tb: tb, origin: origin, issued: at}
+	statement, err := release.NewAuthority(i.State(1))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	i.Authority, i.Digest = releasetest.SignStatement(tb, statement, "root1", "root2")
+	return i
+}
+
+// Issued is when everything is issued.
+func (i *Issuer) Issued() time.Time { return i.issued }
+
+// State states a version of the authority. One above 1 follows the first.
+func (i *Issuer) State(version int) *release.Authority {
+	a := &release.Authority{
+		Version: version,
+		Issued:  i.issued,
+		Origin:  i.origin,
+		Expires: i.issued.Add(365 * day),
+		Keys:    make(map[release.KeyID]release.Key),
+		Roles: []release.Role{
+			role(release.RoleRoot, 2, "root1", "root2", "root3"),
+			role(release.RoleImage, 1, "ci", "ci2"),
+			role(release.RoleRelease, 2, "rel1", "rel2", "rel3"),
+			role(release.RoleWithdraw, 1, "wd"),
+		},
+		Channels: []release.Channel{{Name: "stable", Mode: release.ModeProduction}},
+		Limits:   release.Limits{PublishWithinDays: 30, ReleaseDays: 90},
+	}
+	if version > 1 {
+		a.Previous = &i.Digest
+	}
+	for _, name := range []string{"root1", "root2", "root3", "ci", "ci2", "rel1", "rel2", "rel3", "wd"} {
+		key := releasetest.KeyFromName(name).Key()
+		a.Keys[key.ID()] = key
+	}
+	return a
+}
+
+func role(name release.RoleName, threshold int, names ...string) release.Role {
+	keys := make([]release.KeyID, len(names))
+	for i, name := range names {
+		keys[i] = releasetest.KeyFromName(name).Key().ID()
+	}
+	slices.SortFunc(keys, release.KeyID.Compare)
+	return release.Role{Name: name, Keys: keys, Threshold: threshold}
+}
+
+// Rotate makes version 2 of the authority, signed by the roots.
+func (i *Issuer) Rotate(changes ...func(*release.Authority)) []byte {
+	i.tb.Helper()
+	return i.RotateSigned([]string{"root1", "root2"}, changes...)
+}
+
+// RotateSigned makes version 2 of the authority, signed by the named keys.
+func (i *Issuer) RotateSigned(names []string, changes ...func(*release.Authority)) []byte {
+	i.tb.Helper()
+	a := i.State(2)
+	for _, change := range changes {
+		change(a)
+	}
+	statement, err := release.NewAuthority(a)
+	return i.sign(statement, err, names...)
+}
+
+// Image makes the entry of a model image with a name of its own, signed by ci,
+// and its payload digest.
+func (i *Issuer) Image(changes ...func(*release.Image)) ([]byte, release.Digest) {
+	i.tb.Helper()
+	return i.SignImage(i.StateImage(changes...), "ci")
+}
+
+// StateImage states a model image with a name of its own.
+func (i *Issuer) StateImage(changes ...func(*release.Image)) *release.Image {
+	number := i.made.Add(1)
+	image := &release.Image{
+		Issued:          i.issued,
+		Authority:       i.Digest,
+		Product:         Product,
+		Kind:            release.KindModel,
+		Name:            fmt.Sprintf("model-%d", number),
+		Version:         "1",
+		SecurityVersion: 1,
+		Mode:            release.ModeProduction,
+		Measurements:    release.Measurements{Verity: verity(fmt.Sprint("root of ", number))},
+		Artifacts: []release.Artifact{{Name: "model.erofs", Digest: sha256.Sum256(fmt.Append(nil, "file ", number)), Size: 4096,
+			MediaType: "application/octet-stream", URLs: []string{"https://dl.example/model.erofs"}}},
+		PublishBy: i.issued.Add(10 * day),
+	}
+	for _, change := range changes {
+		change(image)
+	}
+	return image
+}
+
+// OS turns an image into one of an operating system.
+func OS(image *release.Image) {
+	root := verity("root")
+	cmdline := "roothash=" + root.RootHash + " systemd.import_credentials=no systemd.gpt_auto=0 rd.systemd.gpt_auto=0 rd.shell=0 rd.emergency=halt noresume lockdown=confidentiality module.sig_enforce=1"
+	image.Kind = release.KindOS
+	image.Measurements = release.Measurements{TPM2UKI: &release.TPM2UKI{
+		Authenticode:       sha256.Sum256([]byte("uki")),
+		KernelAuthenticode: sha256.Sum256([]byte("kernel")),
+		Stub:               "systemd-stub 252",
+		Sections: []release.Section{
+			{Name: release.SectionLinux, Digest: sha256.Sum256([]byte("kernel"))},
+			{Name: release.SectionCmdline, Digest: sha256.Sum256([]byte(cmdline))},
+			{Name: release.SectionInitrd, Digest: sha256.Sum256([]byte("initrd"))},
+		},
+		Cmdline:        cmdline,
+		CmdlineRules:   1,
+		Initrd:         sha256.Sum256([]byte("initrd")),
+		PCR9:           []string{release.PCR9Cmdline, release.PCR9Initrd},
+		KernelMeasured: release.KernelMeasuredWithoutSecureBoot,
+		Phases:         []string{},
+		Root:           *root,
+	}}
+}
+
+func verity(name string) *release.Verity {
+	return &release.Verity{
+		RootHash:      release.Digest(sha256.Sum256([]byte(name))).String(),
+		Salt:          "00",
+		DataBlockSize: 4096,
+		HashBlockSize: 4096,
+		DataBlocks:    25600,
+		HashOffset:    104857600,
+		Algorithm:     release.VeritySHA256,
+		FileSystem:    "erofs",
+	}
+}
+
+// SignImage signs an image with the named keys.
+func (i *Issuer) SignImage(image *release.Image, names ...string) ([]byte, release.Digest) {
+	i.tb.Helper()
+	statement, err := release.NewImage(image)
+	entry := i.sign(statement, err, names...)
+	return entry, payloadDigest(i.tb, entry)
+}
+
+// StateRelease states a release of images.
+func (i *Issuer) StateRelease(version string, images ...release.Digest) *release.Release {
+	return &release.Release{
+		Issued:    i.issued,
+		Authority: i.Digest,
+		Product:   Product,
+		Channel:   "stable",
+		Version:   version,
+		NotAfter:  i.issued.Add(60 * day),
+		Images:    slices.SortedFunc(slices.Values(images), release.Digest.Compare),
+	}
+}
+
+// Release makes the entry of a release, signed by rel1 and rel2, and its payload
+// digest.
+func (i *Issuer) Release(version string, images ...release.Digest) ([]byte, release.Digest) {
+	i.tb.Helper()
+	return i.SignRelease(i.StateRelease(version, images...), "rel1", "rel2")
+}
+
+// SignRelease signs a release with the named keys.
+func (i *Issuer) SignRelease(r *release.Release, names ...string) ([]byte, release.Digest) {
+	i.tb.Helper()
+	statement, err := release.NewRelease(r)
+	entry := i.sign(statement, err, names...)
+	return entry, payloadDigest(i.tb, entry)
+}
+
+// Withdrawal makes the entry that takes a target back, signed by wd.
+func (i *Issuer) Withdrawal(target release.Digest) []byte {
+	i.tb.Helper()
+	statement, err := release.NewWithdrawal(&release.Withdrawal{Issued: i.issued, Authority: i.Digest, Product: Product, Target: target, Reason: release.ReasonVulnerability})
+	return i.sign(statement, err, "wd")
+}
+
+func (i *Issuer) sign(statement *release.Statement, err error, names ...string) []byte {
+	i.tb.Helper()
+	if err != nil {
+		i.tb.Fatal(err)
+	}
+	entry, _ := releasetest.SignStatement(i.tb, statement, names...)
+	return entry
+}
+
+func payloadDigest(tb testing.TB, entry []byte) release.Digest {
+	tb.Helper()
+	envelope, err := release.ParseEnvelope(entry)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return envelope.PayloadDigest()
+}
