@@ -105,10 +105,11 @@ func (a *app) logCheckpoint(cmd *cobra.Command, o checkpointOptions) error {
 	return a.printCheckpoint(result)
 }
 
+// cosigners lists cosignatures in the order of the policy's witnesses.
 func cosigners(p *policy.Policy, cosignatures []tlog.Cosignature) []cosignedBy {
 	list := []cosignedBy{}
-	for _, cosignature := range cosignatures {
-		for _, witness := range p.Witnesses {
+	for _, witness := range p.Witnesses {
+		for _, cosignature := range cosignatures {
 			if witness.Key.Equal(cosignature.Key) {
 				list = append(list, cosignedBy{witness.Name, timeText(cosignature.Time)})
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,11 +88,21 @@ func (p *page) field(name, format string, args ...any) {
 func (p *page) row(cells ...string) { p.WriteString(strings.Join(cells, "\t") + "\n") }
 
 func (p *page) flush(w io.Writer) error {
-	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.TabIndent)
+	var text bytes.Buffer
+	aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.TabIndent)
 	if _, err := io.WriteString(aligned, p.String()); err != nil {
 		return err
 	}
-	return aligned.Flush()
+	if err := aligned.Flush(); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	for line := range bytes.Lines(text.Bytes()) {
+		out.Write(bytes.TrimRight(line, " \n"))
+		out.WriteByte('\n')
+	}
+	_, err := w.Write(out.Bytes())
+	return err
 }
 
 // failure is an error with what a person and a script need besides its text.
@@ -208,6 +219,9 @@ func oneLine(text string) string {
 	clean = strings.ReplaceAll(clean[1:len(clean)-1], `\"`, `"`)
 	return strings.ReplaceAll(clean, `\\`, `\`)
 }
+
+// quoteWhole shows text that somebody is about to sign: nothing of it is left out.
+func quoteWhole(text string) string { return strconv.QuoteToGraphic(text) }
 
 // quote shows text that somebody else wrote, bounded.
 func quote(text string) string {

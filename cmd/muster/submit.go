@@ -100,7 +100,7 @@ func (a *app) submit(cmd *cobra.Command, doc *document, o submitOptions) error {
 	a.say("submitting %s to %s", doc.summary(), s.client.URL())
 	receipt, err := s.client.Submit(ctx, entry, a.waiting)
 	if err != nil {
-		return explainSubmission(doc, err)
+		return explainSubmission(doc, s.client.URL(), err)
 	}
 	result, proof, err := s.checkReceipt(ctx, doc, entry, receipt)
 	if err != nil {
@@ -134,7 +134,7 @@ func (a *app) waiting(pause time.Duration, err error) {
 }
 
 // explainSubmission adds what to do about a refusal.
-func explainSubmission(doc *document, err error) error {
+func explainSubmission(doc *document, log string, err error) error {
 	status, ok := errors.AsType[*remote.StatusError](err)
 	if !ok || !status.Refused() {
 		return err
@@ -142,7 +142,7 @@ func explainSubmission(doc *document, err error) error {
 	hint := ""
 	switch status.Code {
 	case "threshold-missed", "signer-unknown", "signer-outside-role":
-		hint = fmt.Sprintf("see who must sign: muster %s status %s --log URL", doc.statement.Type, doc.path)
+		hint = fmt.Sprintf("see who must sign: muster %s status %s --log %s", doc.statement.Type, doc.path, log)
 	case "authority-not-in-force":
 		hint = "make the draft again: the authority has changed since"
 	case "image-not-logged":

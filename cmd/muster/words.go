@@ -34,7 +34,7 @@ func (d *document) describe(p *page) {
 		p.field("type", "%s (not known to this program)", quote(d.statement.URI))
 	}
 	if note := d.statement.Note(); note != "" {
-		p.field("note", "%s", quote(note))
+		p.field("note", "%s", quoteWhole(note))
 	}
 	if d.statement.Type != release.TypeAuthority {
 		p.field("authority", "%s", d.statement.Authority())
@@ -109,40 +109,12 @@ func describeImage(p *page, stated *release.Image) {
 		p.field(first(i, "artifacts"), "%s, %d bytes, %s", artifact.Name, artifact.Size, artifact.MediaType)
 		p.field("", "sha256 %s", artifact.Digest)
 		for _, url := range artifact.URLs {
-			p.field("", "%s", quote(url))
+			p.field("", "%s", quoteWhole(url))
 		}
 	}
 	p.field("publish by", "%s", release.FormatTime(stated.PublishBy))
 	describeMeasurements(p, stated.Measurements)
 	digestFields(p, "provenance", stated.Provenance)
-}
-
-func describeMeasurements(p *page, m release.Measurements) {
-	if m.TPM2UKI != nil {
-		p.field(string(release.ProfileTPM2UKI), "authenticode %s", m.TPM2UKI.Authenticode)
-		p.field("", "kernel %s, measured %s", m.TPM2UKI.KernelAuthenticode, m.TPM2UKI.KernelMeasured)
-		p.field("", "stub %s, phases %s", quote(m.TPM2UKI.Stub), list(m.TPM2UKI.Phases))
-		p.field("", "command line %s", quote(m.TPM2UKI.Cmdline))
-		p.field("", "root %s", verityText(m.TPM2UKI.Root))
-	}
-	if m.Verity != nil {
-		p.field(string(release.ProfileVerity), "%s", verityText(*m.Verity))
-	}
-	if m.OMS != nil {
-		p.field(string(release.ProfileOMS), "root %s", m.OMS.Root)
-		if m.OMS.Manifest != nil {
-			p.field("", "manifest %s", m.OMS.Manifest)
-		} else {
-			p.field("", "%d files", len(m.OMS.Resources))
-		}
-	}
-	if m.FirmwarePCRs != nil {
-		p.field(string(release.ProfileFirmwarePCRs), "%d PCRs, %s", len(m.FirmwarePCRs.PCRs), m.FirmwarePCRs.Basis)
-	}
-}
-
-func verityText(v release.Verity) string {
-	return fmt.Sprintf("%s, %s, %d blocks of %d bytes", v.RootHash, v.FileSystem, v.DataBlocks, v.DataBlockSize)
 }
 
 func describeRelease(p *page, stated *release.Release) {
