@@ -12,7 +12,6 @@ import (
 const (
 	maxAuthorityVersion = 32
 	maxKeys             = 64
-	maxKeySize          = 8192 // of the public bytes of a key
 	maxRoles            = 32
 	maxRoleProducts     = 64
 	maxChannels         = 32
@@ -141,7 +140,7 @@ func (r *reader) key(v strictjson.Value, id KeyID) Key {
 	key := Key{
 		Format: oneOf(r, v.Member("format"), FormatEd25519, FormatECDSAP256, FormatECDSAP384, FormatRSAPSS,
 			FormatSSH, FormatMinisign, FormatOpenPGP, FormatX509),
-		Public: r.base64(v.Member("public"), maxKeySize),
+		Public: r.base64(v.Member("public"), maxPublicKey),
 	}
 	if r.refusal != nil {
 		return Key{}
