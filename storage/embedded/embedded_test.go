@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -179,5 +180,73 @@ func TestHighWaterIsNothingBeforeTheFirstStore(t *testing.T) {
 		if got, err := h.Load(); err != nil || string(got) != note {
 			t.Fatalf("got %q, %v, want %q", got, err, note)
 		}
+	}
+}
+
+// Whatever number of entries is appended, Tessera gets them as one batch.
+func TestBatchesOfEverySize(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, t.TempDir(), newKey(t))
+	defer s.Close()
+	next := uint64(0)
+	for _, count := range []int{1, 2, 255, 256, 3, 0, 256, 257, 1000} {
+		batch := make([][]byte, count)
+		for i := range batch {
+			batch[i] = fmt.Appendf(nil, "entry %d", next+uint64(i))
+		}
+		first, err := s.Appender.Append(ctx, func(uint64) ([][]byte, error) { return batch, nil })
+		if err != nil || first != next {
+			t.Fatalf("%d entries: at %d, %v, want %d", count, first, err, next)
+		}
+		next += uint64(count)
+		if size, err := s.Appender.Size(ctx); err != nil || size != next {
+			t.Fatalf("size %d, %v, want %d", size, err, next)
+		}
+	}
+	for _, entry := range [][]byte{nil, bytes.Repeat([]byte("x"), tlog.MaxEntry+1)} {
+		if _, err := s.Appender.Append(ctx, func(uint64) ([][]byte, error) { return [][]byte{[]byte("good"), entry}, nil }); err == nil {
+			t.Errorf("an entry of %d bytes was appended", len(entry))
+		}
+	}
+	if size, _ := s.Appender.Size(ctx); size != next {
+		t.Errorf("size %d, want %d", size, next)
+	}
+}
+
+func TestRelativeDirectoryAndBrokenIndex(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := open(t, "data", newKey(t))
+	if size, err := s.Index.Size(t.Context()); err != nil || size != 0 {
+		t.Fatalf("index: size %d, %v", size, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("data/index.db", bytes.Repeat([]byte("not a database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, "data", newKey(t))
+	defer s.Close()
+	if size, err := s.Index.Size(t.Context()); err != nil || size != 0 {
+		t.Fatalf("index after it was broken: size %d, %v", size, err)
+	}
+}
+
+func TestHighWaterInsideTheDataIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	logger := slog.New(slog.DiscardHandler)
+	for _, path := range []string{filepath.Join(dir, "data", "mark"), filepath.Join(dir, "data", "a", "..", "mark")} {
+		if s, err := Open(t.Context(), filepath.Join(dir, "data"), newKey(t), logger, WithHighWater(path)); err == nil {
+			s.Close()
+			t.Errorf("%s was taken", path)
+		}
+	}
+	s, err := Open(t.Context(), filepath.Join(dir, "data"), newKey(t), logger, WithHighWater(filepath.Join(dir, "data.mark")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.HighWater.Store([]byte("mark\n")); err != nil {
+		t.Fatal(err)
 	}
 }
