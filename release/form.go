@@ -137,7 +137,7 @@ func (r *reader) list(v strictjson.Value, least, most int) iter.Seq2[int, strict
 		seen := make([]string, 0, v.Len())
 		for i, element := range v.Elements() {
 			if slices.Contains(seen, element.Raw()) {
-				r.refuse(element, CodeListRepeated, "each element once")
+				r.refuseGot(element, CodeListRepeated, element.Raw(), "each element once")
 			}
 			seen = append(seen, element.Raw())
 			if r.refusal != nil || !yield(i, element) {
@@ -158,9 +158,9 @@ func (r *reader) set(v strictjson.Value, least, most int) iter.Seq2[int, strictj
 		for i, element := range v.Elements() {
 			raw := element.Raw()
 			if raw < previous {
-				r.refuse(element, CodeListOrder, "a list ordered by its elements' canonical bytes")
+				r.refuseGot(element, CodeListOrder, raw, "a list ordered by its elements' canonical bytes")
 			} else if raw == previous {
-				r.refuse(element, CodeListRepeated, "each element once")
+				r.refuseGot(element, CodeListRepeated, raw, "each element once")
 			}
 			previous = raw
 			if r.refusal != nil || !yield(i, element) {

@@ -104,6 +104,9 @@ var imageRefusals = []refusalCase{
 	{"publishBy", `"publishBy":"2026-11-11T10:00:00Z"`, `"publishBy":"2026-11-11"`, CodeTime, "predicate.publishBy"},
 	{"provenance out of order", `"provenance":[`, `"provenance":[{"sha256":"ffffffff"},`, CodeDigest, "predicate.provenance[0].sha256"},
 	{"artifacts out of order", `"artifacts":[{"mediaType":"application/json"`, `"artifacts":[{"mediaType":"application/z"`, CodeListOrder, "predicate.artifacts[1]"},
+	{"a member of an artifact", `{"mediaType":"application/json"`, `{"hash":1,"mediaType":"application/json"`, CodeMemberUnknown, "predicate.artifacts[0].hash"},
+	{"a member of a section", `{"name":".osrel"`, `{"at":1,"name":".osrel"`, CodeMemberUnknown, "predicate.measurements.tpm2-uki/v1.sections[1].at"},
+	{"a resource out of order", `{"name":"tokenizer.json"`, `{"n":1,"name":"tokenizer.json"`, CodeListOrder, "predicate.measurements.oms/v1.resources[1]"},
 	{"the name of an artifact", `"name":"B-os.efi","sha256"`, `"name":"../os.efi","sha256"`, CodeName, "predicate.artifacts[1].name"},
 	{"a media type", `"mediaType":"application/json"`, `"mediaType":"Application/json"`, CodeMediaType, "predicate.artifacts[0].mediaType"},
 	{"a URL", `"https://b.example/x?y=%20z"`, `"http://b.example/x"`, CodeURL, "predicate.artifacts[1].urls[0]"},
@@ -145,6 +148,12 @@ var imageRefusals = []refusalCase{
 }
 
 var authorityRefusals = []refusalCase{
+	{"an unknown member", `,"version":2}`, `,"version":2,"x":1}`, CodeMemberUnknown, "predicate.x"},
+	{"a member of a channel", `{"mode":"research","name":"lab"}`, `{"mode":"research","name":"lab","x":1}`, CodeMemberUnknown, "predicate.channels[2].x"},
+	{"a member of a compromised key", `"from":6,`, `"form":1,"from":6,`, CodeListOrder, "predicate.compromised[1]"},
+	{"no origin of a compromised key", `,"origin":"log.example/old"`, ``, CodeMemberMissing, "predicate.compromised[0].origin"},
+	{"no keys", `"keys":{`, `"keys":{},"keyz":{`, CodeMemberUnknown, "predicate.keyz"},
+	{"keys in a list", `"limits":{`, `"limits":[],"limitz":{`, CodeMemberUnknown, "predicate.limitz"},
 	{"version 0", `,"version":2}`, `,"version":0}`, CodeRange, "predicate.version"},
 	{"version 33", `,"version":2}`, `,"version":33}`, CodeRange, "predicate.version"},
 	{"version 1 with a previous", `,"version":2}`, `,"version":1}`, CodeAuthorityPrevious, "predicate.previous"},
@@ -186,6 +195,7 @@ var authorityRefusals = []refusalCase{
 }
 
 var releaseRefusals = []refusalCase{
+	{"an unknown member", `"channel":"stable"`, `"cannel":1,"channel":"stable"`, CodeMemberUnknown, "predicate.cannel"},
 	{"a channel", `"channel":"stable"`, `"channel":"Stable"`, CodeChannel, "predicate.channel"},
 	{"notAfter", `"notAfter":"2026-12-03T12:00:00Z"`, `"notAfter":"2026-12-03t12:00:00z"`, CodeTime, "predicate.notAfter"},
 	{"a named image", `"}}]}`, `"},"name":"x"}]}`, CodeMemberUnknown, "subject[2].name"},
@@ -204,6 +214,7 @@ var rollRefusals = []refusalCase{
 }
 
 var findingRefusals = []refusalCase{
+	{"an unknown member", `"result":"reproduced"`, `"result":"reproduced","s":1`, CodeMemberUnknown, "predicate.s"},
 	{"no auditor", `"auditor":"Audit & Co."`, `"auditor":""`, CodeStringLength, "predicate.auditor"},
 	{"a result", `"result":"reproduced"`, `"result":"it is reproduced"`, CodeWord, "predicate.result"},
 	{"a reference", `"reference":"https://auditor.example/1"`, `"reference":"https://auditor.example/#1"`, CodeURL, "predicate.reference"},

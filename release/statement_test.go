@@ -344,6 +344,8 @@ func TestMarshalRefuses(t *testing.T) {
 		"the year 10000":       {&Statement{Predicate: func() *Roll { r := fullRoll(); r.Issued = r.Issued.AddDate(8000, 0, 0); return r }()}, CodeTime, "predicate.issued"},
 		"an image twice":       {&Statement{Predicate: func() *Release { r := fullRelease(); r.Images[0] = r.Images[1]; return r }()}, CodeListRepeated, "subject[1]"},
 		"a PCR we do not have": {&Statement{Predicate: func() *Image { i := fullImage(); i.Measurements.FirmwarePCRs.PCRs[10] = nil; return i }()}, CodeMemberUnknown, "predicate.measurements.firmware-pcrs/v1.pcrs.10"},
+		"no keys":              {&Statement{Predicate: func() *Authority { a := fullAuthority(t); a.Keys = nil; return a }()}, CodeListSize, "predicate.keys"},
+		"no roles":             {&Statement{Predicate: func() *Authority { a := fullAuthority(t); a.Roles = nil; return a }()}, CodeListSize, "predicate.roles"},
 		"no artifacts":         {&Statement{Predicate: func() *Image { i := fullImage(); i.Artifacts = nil; return i }()}, CodeListSize, "predicate.artifacts"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,8 +59,7 @@ func (l *Link) root() *release.Role {
 }
 
 // rootMet judges whether the keys of this version's root among the signers
-// meet its threshold. The lists of a root role limit which withdrawals it may
-// sign, never which authority.
+// meet its threshold.
 func (l *Link) rootMet(signers []release.KeyID, code release.Code) *release.Refusal {
 	root := l.root()
 	var ofRoot []release.KeyID
