@@ -2,13 +2,35 @@
 
 GO ?= go
 
-.PHONY: help build test
+# The demo: where downloads and runs go, a model's directory to take, and 1 to end
+# after the last step.
+STATE ?= .state
+MODEL ?=
+ONCE ?=
+
+.PHONY: help build demo test bench clean
 help:
-	@echo "make build   the four programs into bin/"
+	@echo "make demo    the whole chain on this machine, step by step, without root"
+	@echo "             ONCE=1 end after the last step; MODEL=DIR take that model; STATE=DIR keep things there"
 	@echo "make test    install what is missing, then every test with the race detector"
+	@echo "make bench   one table: what it costs, beside this machine's limits"
+	@echo "make build   the programs into bin/"
+	@echo "make clean   remove bin/ and $(STATE)/"
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
+demo: build
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./demo
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -buildid=' -o bin/demo-init ./demo/init
+	@bin/demo -bin bin -state '$(STATE)' -model '$(MODEL)' $(if $(ONCE),-once -readme README.md)
+
 test:
-	$(GO) test -race -timeout 15m ./...
+	scripts/install-test-parts
+	$(GO) test -race -tags system -timeout 20m ./...
+
+bench: build
+	$(GO) run ./bench -bin bin
+
+clean:
+	rm -rf bin '$(STATE)'

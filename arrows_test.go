@@ -26,6 +26,9 @@ var rooms = map[string][]string{
 	"cmd/muster-witness": {"witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
 
+	// The demo runs the programs as a person would, and links none of them.
+	"demo": {"release/build"},
+
 	"web":              {"web/api", "web/pages", "log"},
 	"web/api":          {"log"},
 	"web/pages":        {"log"},
