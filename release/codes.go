@@ -94,7 +94,7 @@ const (
 	CodeAuthorityExpires Code = "expires-before-issued"
 	// CodeKey: a key whose bytes are not the one form of its format.
 	CodeKey Code = "key-form"
-	// CodeKeyWeak: an Ed25519 key of small order, or an RSA key outside 2048 to 4096 bits.
+	// CodeKeyWeak: an Ed25519 key of small order, or an RSA key outside 2048 to 4096 bits or without an odd public exponent from 65537 to 2^31-1.
 	CodeKeyWeak Code = "key-weak"
 	// CodeKeyID: a keyid that is not the SHA-256 of its key's bytes.
 	CodeKeyID Code = "keyid-mismatch"
@@ -129,12 +129,12 @@ const (
 	CodeCmdlineRules Code = "cmdline-rules-unknown"
 	// CodeCmdlineLength: a command line longer than the kernel reads.
 	CodeCmdlineLength Code = "cmdline-length"
-	// CodeCmdlineQuote: a quote character in a production command line.
+	// CodeCmdlineQuote: a quote character or a backslash in a production command line.
 	CodeCmdlineQuote Code = "cmdline-quote"
-	// CodeCmdlineRequired: a production command line without one of the words that it must hold once.
+	// CodeCmdlineRequired: a production command line that lacks one of the words that it must hold once, or holds it twice.
 	CodeCmdlineRequired Code = "cmdline-required"
-	// CodeCmdlineForbidden: a production command line with a forbidden key, or with a second value of a required one.
+	// CodeCmdlineForbidden: a production command line with a forbidden key, or with a second value or another spelling of a required one.
 	CodeCmdlineForbidden Code = "cmdline-forbidden"
-	// CodeFileSystem: a production image under verity whose file system is not read-only by design.
+	// CodeFileSystem: a production model, adapter or config whose file system is not erofs or squashfs, which are read-only by design.
 	CodeFileSystem Code = "file-system"
 )
