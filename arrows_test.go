@@ -29,6 +29,8 @@ var rooms = map[string][]string{
 	// The demo runs the programs as a person would, and links none of them.
 	"demo": {"release/build"},
 
+	"bench": {"web", "storage/embedded", "log", "log/remote", "monitor", "client", "node", "witness/server", "witness/state", "verify", "release/measure"},
+
 	"web":              {"web/api", "web/pages", "log"},
 	"web/api":          {"log"},
 	"web/pages":        {"log"},
