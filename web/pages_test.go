@@ -246,7 +246,7 @@ func TestEntryPage(t *testing.T) {
 	s.Recipe()
 	getPage(t, s, "/entries/0").contains(t, "Authority of log.example/acme, version 1 in force", "by its own root keys: it is the log's first authority", "2 of the 3 keys of role root",
 		"stable, for images of mode production", "Role release 2 of 3 keys must sign", "muster bundle get 0 --log https://log.example --policy log.policy --out entry-0.muster")
-	getPage(t, s, "/entries/1").contains(t, "Image os/node-os 1.4.0 live", "for production", "A live release names it. The reason: entry 3", "under authority version 1", "1 of the 1 key of role image",
+	getPage(t, s, "/entries/1").contains(t, "Image os/node-os 1.4.0 live", "The operating system that nodes of acme/ai boot, for production.", "It is live. Named by: entry 3", "under authority version 1", "Needed: the one key of role image.",
 		releasetest.KeyFromName("ci").Key().ID().String()+" image ed25519", "node-os.efi application/octet-stream 41.0 MiB", "tpm2-uki/v1", "What booted:", "systemd-stub 252", "Security version 7")
 	getPage(t, s, "/entries/2").contains(t, "Image model/llama 3.1", "verity/v1", "What a node may load:", "oms/v1", "What people compare:", "File model.safetensors", "13.0 GiB")
 	p := getPage(t, s, "/entries/3")

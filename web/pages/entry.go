@@ -49,6 +49,7 @@ type entryView struct {
 // stands.
 type fact struct {
 	Name   string
+	Same   bool // the line before has the name already
 	Text   string
 	Digest string
 	Index  uint64 // where the entry of the digest is, if Linked

@@ -104,7 +104,7 @@ func (p *Pages) live(c echo.Context) error {
 	})
 	for _, f := range all {
 		product := productView{Name: f.product}
-		for _, channel := range byChannel(f.live) {
+		for _, channel := range byChannel(f.live, modes) {
 			shown := channelView{Name: channel[0].Channel, Mode: modes[channel[0].Channel]}
 			shown.More = max(0, len(channel)-maxLiveShown)
 			for _, entry := range channel[:min(len(channel), maxLiveShown)] {
@@ -117,11 +117,18 @@ func (p *Pages) live(c echo.Context) error {
 	return render(c, http.StatusOK, "live", frame{Title: "What is live", Origin: p.config.Log.Origin(), Here: "live", View: view})
 }
 
-// byChannel groups live releases by channel, the newest entry first.
-func byChannel(live []register.LiveRelease) [][]register.LiveRelease {
+// byChannel groups live releases by channel, those for production first, in each
+// the newest entry first.
+func byChannel(live []register.LiveRelease, modes map[string]release.Mode) [][]register.LiveRelease {
+	production := func(e register.LiveRelease) int {
+		if modes[e.Channel] == release.ModeProduction {
+			return 0
+		}
+		return 1
+	}
 	sorted := slices.Clone(live)
 	slices.SortFunc(sorted, func(a, b register.LiveRelease) int {
-		return cmp.Or(strings.Compare(a.Channel, b.Channel), cmp.Compare(b.Index, a.Index))
+		return cmp.Or(cmp.Compare(production(a), production(b)), strings.Compare(a.Channel, b.Channel), cmp.Compare(b.Index, a.Index))
 	})
 	var channels [][]register.LiveRelease
 	for i, entry := range sorted {

@@ -35,7 +35,7 @@ func measurementsOf(m release.Measurements) []measurementView {
 		views = append(views, tpm2UKI(m.TPM2UKI))
 	}
 	if m.Verity != nil {
-		views = append(views, measurementView{Profile: string(release.ProfileVerity), Values: verityValues("", *m.Verity),
+		views = append(views, measurementView{Profile: string(release.ProfileVerity), Values: verityValues(*m.Verity),
 			Covers: "What a node may load: the kernel checks every block it reads against this root hash, so a changed block is an error and never other content. It does not say how the content came about."})
 	}
 	if m.OMS != nil {
@@ -66,7 +66,10 @@ func tpm2UKI(m *release.TPM2UKI) measurementView {
 		valueView{"Events of PCR 9", strings.Join(m.PCR9, ", "), false},
 		valueView{"Kernel measured by firmware", m.KernelMeasured, false},
 		valueView{"Boot phases measured", orNone(m.Phases), false})
-	view.Values = append(view.Values, verityValues("Root file system: ", m.Root)...)
+	for _, value := range verityValues(m.Root) {
+		value.Name = "Root file system: " + strings.ToLower(value.Name)
+		view.Values = append(view.Values, value)
+	}
 	return view
 }
 
@@ -77,12 +80,12 @@ func orNone(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-func verityValues(prefix string, v release.Verity) []valueView {
+func verityValues(v release.Verity) []valueView {
 	return []valueView{
-		{prefix + "root hash", v.RootHash, true},
-		{prefix + "salt", v.Salt, true},
-		{prefix + "data", fmt.Sprintf("%d blocks of %d bytes, %s", v.DataBlocks, v.DataBlockSize, v.FileSystem), false},
-		{prefix + "hash tree", fmt.Sprintf("%s, blocks of %d bytes, from byte %d", v.Algorithm, v.HashBlockSize, v.HashOffset), false},
+		{"Root hash", v.RootHash, true},
+		{"Salt", v.Salt, true},
+		{"Data", fmt.Sprintf("%d blocks of %d bytes, %s", v.DataBlocks, v.DataBlockSize, v.FileSystem), false},
+		{"Hash tree", fmt.Sprintf("%s, blocks of %d bytes, from byte %d", v.Algorithm, v.HashBlockSize, v.HashOffset), false},
 	}
 }
 

@@ -90,7 +90,11 @@ func needed(authority *release.Authority, names ...release.RoleName) string {
 	var parts []string
 	for _, role := range authority.Roles {
 		if slices.Contains(names, role.Name) {
-			parts = append(parts, fmt.Sprintf("%d of the %s of role %s", role.Threshold, plural(len(role.Keys), "key", "keys"), role.Name))
+			of := fmt.Sprintf("%d of the %d keys", role.Threshold, len(role.Keys))
+			if len(role.Keys) == 1 {
+				of = "the one key"
+			}
+			parts = append(parts, of+" of role "+string(role.Name))
 		}
 	}
 	return strings.Join(parts, ", or ")

@@ -11,6 +11,7 @@ type stateView struct {
 	Word     string
 	Sentence string
 	By       []uint64
+	Label    string // says what By are
 	Tone     string // good, quiet, bad
 }
 
@@ -32,11 +33,11 @@ var words = map[register.Word]struct{ word, tone, sentence string }{
 func stateOf(t release.Type, standing register.Standing) stateView {
 	known, ok := words[standing.Word]
 	if !ok {
-		return stateView{Word: string(standing.Word), Tone: "bad", By: standing.By}
+		return stateView{Word: string(standing.Word), Tone: "bad", By: standing.By, Label: "The reason"}
 	}
-	view := stateView{Word: known.word, Sentence: known.sentence, By: standing.By, Tone: known.tone}
+	view := stateView{Word: known.word, Sentence: known.sentence, By: standing.By, Label: "The reason", Tone: known.tone}
 	if standing.Word == register.WordLive && t == release.TypeImage {
-		view.Sentence = "A live release names it."
+		view.Sentence, view.Label = "It is live.", "Named by"
 	}
 	return view
 }

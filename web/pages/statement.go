@@ -35,15 +35,8 @@ func digestsOf(statement *release.Statement) []release.Digest {
 func (v *entryView) state(statement *release.Statement, indices map[release.Digest]uint64) {
 	link := func(name string, digests ...release.Digest) {
 		for i, digest := range digests {
-			f := fact{Digest: digest.String()}
-			if i == 0 {
-				f.Name = name
-			}
-			f.Index, f.Linked = indices[digest], false
-			if _, ok := indices[digest]; ok {
-				f.Linked = true
-			}
-			v.Facts = append(v.Facts, f)
+			index, logged := indices[digest]
+			v.Facts = append(v.Facts, fact{Name: name, Same: i > 0, Digest: digest.String(), Index: index, Linked: logged})
 		}
 	}
 	v.Note = statement.Note()
@@ -110,26 +103,18 @@ func (v *entryView) authority(stated *release.Authority) {
 	v.text("Version", strconv.Itoa(stated.Version))
 	v.Facts = append(v.Facts, fact{Name: "Expires", Time: stated.Expires})
 	for i, channel := range stated.Channels {
-		name := ""
-		if i == 0 {
-			name = "Channels"
-		}
-		v.text(name, channel.Name+", for images of mode "+string(channel.Mode))
+		v.Facts = append(v.Facts, fact{Name: "Channels", Same: i > 0, Text: channel.Name + ", for images of mode " + string(channel.Mode)})
 	}
 	v.text("Limits", fmt.Sprintf("an image is published within %s, a release lasts at most %s",
 		plural(stated.Limits.PublishWithinDays, "day", "days"), plural(stated.Limits.ReleaseDays, "day", "days")))
 	for _, role := range stated.Roles {
 		v.text("Role "+string(role.Name), fmt.Sprintf("%d of %s must sign%s", role.Threshold, plural(len(role.Keys), "key", "keys"), scope(role)))
 		for _, id := range role.Keys {
-			v.Facts = append(v.Facts, fact{Digest: id.String(), Text: string(stated.Keys[id].Format)})
+			v.Facts = append(v.Facts, fact{Name: "Key of role " + string(role.Name), Same: true, Digest: id.String(), Text: string(stated.Keys[id].Format)})
 		}
 	}
 	for i, bad := range stated.Compromised {
-		name := ""
-		if i == 0 {
-			name = "Compromised"
-		}
-		v.Facts = append(v.Facts, fact{Name: name, Digest: bad.KeyID.String(), Text: fmt.Sprintf("in %s from entry %d on", bad.Origin, bad.From)})
+		v.Facts = append(v.Facts, fact{Name: "Compromised", Same: i > 0, Digest: bad.KeyID.String(), Text: fmt.Sprintf("in %s from entry %d on", bad.Origin, bad.From)})
 	}
 }
 
@@ -149,7 +134,7 @@ func scope(role release.Role) string {
 
 func (v *entryView) image(stated *release.Image) {
 	v.Title = "Image " + string(stated.Kind) + "/" + stated.Name + " " + stated.Version
-	v.Summary = kindText(stated.Kind) + " of " + stated.Product + ", " + modeText(stated.Mode) + "."
+	v.Summary = kindText(stated.Kind, stated.Product) + ", " + modeText(stated.Mode) + "."
 	v.text("Product", stated.Product)
 	v.text("Kind", string(stated.Kind))
 	v.text("Name", stated.Name)
@@ -161,20 +146,21 @@ func (v *entryView) image(stated *release.Image) {
 	v.Measurements = measurementsOf(stated.Measurements)
 }
 
-func kindText(kind release.Kind) string {
+func kindText(kind release.Kind, product string) string {
+	nodes := "nodes of " + product
 	switch kind {
 	case release.KindOS:
-		return "The operating system that nodes boot"
+		return "The operating system that " + nodes + " boot"
 	case release.KindModel:
-		return "A model that nodes load"
+		return "A model that " + nodes + " load"
 	case release.KindAdapter:
-		return "An adapter that nodes load beside a model"
+		return "An adapter that " + nodes + " load beside a model"
 	case release.KindConfig:
-		return "Configuration that nodes load"
+		return "Configuration that " + nodes + " load"
 	case release.KindFirmware:
-		return "The firmware that nodes start from"
+		return "The firmware that " + nodes + " start from"
 	}
-	return "An image"
+	return "An image for " + nodes
 }
 
 func modeText(mode release.Mode) string {
