@@ -10,7 +10,7 @@ import (
 // The marks in README between which the excerpt of the demo's output stands, as a
 // fenced block. A line "..." stands for any number of lines.
 const (
-	excerptBegins = "<!-- the output of make demo -->\n```text\n"
+	excerptBegins = "<!-- the output of make demo -->\n```text\n$ make demo\n"
 	excerptEnds   = "\n```\n"
 	leftOut       = "..."
 )
