@@ -44,6 +44,7 @@ func derOf(tb testing.TB, name string) []byte {
 	block, _ := pem.Decode(readKey(tb, name))
 	if block == nil {
 		tb.Fatalf("%s holds no PEM block", name)
+		return nil
 	}
 	return block.Bytes
 }
