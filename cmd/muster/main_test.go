@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(directory)
 		programs = directory
-		build := exec.Command("go", "build", "-o", directory+string(filepath.Separator), ".")
+		build := exec.Command("go", "build", "-o", directory+string(filepath.Separator), ".", "../muster-log", "../muster-witness")
 		if output, err := build.CombinedOutput(); err != nil {
 			panic(string(output))
 		}

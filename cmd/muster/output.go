@@ -182,8 +182,8 @@ func explain(err error) explained {
 		if status.Code != "" {
 			e.Error.Code = status.Code
 		}
-		if status.Refused() {
-			e.Exit = exitcode.Refused
+		if status.Code == "not-published" {
+			e.Error.Hint = "ask again in a second; if it stays so, the log waits for its witnesses"
 		}
 		e.Error.Member, e.Error.Got, e.Error.Wanted = status.Member, status.Got, status.Want
 	}

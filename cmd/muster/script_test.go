@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -21,7 +18,6 @@ import (
 // testscript's own commands there are
 //
 //	exits CODE PROGRAM ARG...   runs a program and wants this exit code
-//	at TIME CODE ARG...         the same of muster, when the clock says TIME
 //	json NAME MEMBER...         sets $NAME to a member of the JSON on stdout
 //	failure CODE [MEMBER]       wants stdout to be the JSON of a failure
 //	mode FILE OCTAL             wants a file's permissions
@@ -41,7 +37,6 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   scriptExits,
-			"at":      scriptAt,
 			"json":    scriptJSON,
 			"failure": scriptFailure,
 			"mode":    scriptMode,
@@ -63,28 +58,6 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("got exit code %d, want %s", code, args[0])
-	}
-}
-
-// scriptAt runs muster in this process under another clock.
-func scriptAt(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: at TIME CODE ARG...")
-	}
-	when, err := time.Parse(time.RFC3339, args[0])
-	ts.Check(err)
-	for i, arg := range args[2:] {
-		// This process stands in another directory.
-		if _, err := os.Stat(ts.MkAbs(arg)); err == nil {
-			args[2+i] = ts.MkAbs(arg)
-		}
-	}
-	var out, errOut bytes.Buffer
-	code := run(context.Background(), args[2:], func() time.Time { return when }, strings.NewReader(""), &out, &errOut)
-	fmt.Fprint(ts.Stdout(), out.String())
-	fmt.Fprint(ts.Stderr(), errOut.String())
-	if fmt.Sprint(code) != args[1] {
-		ts.Fatalf("got exit code %d, want %s\n%s%s", code, args[1], out.String(), errOut.String())
 	}
 }
 
