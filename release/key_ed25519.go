@@ -27,8 +27,8 @@ func verifyEd25519(spki, payload, sig []byte) bool {
 }
 
 // smallOrder lists the canonical y coordinates of the points whose order
-// divides 8, little-endian: under such a key one signature fits every payload
-// in eight.
+// divides 8, little-endian: under such a key one signature fits at least every
+// eighth payload.
 var smallOrder = []string{
 	"0000000000000000000000000000000000000000000000000000000000000000",
 	"0100000000000000000000000000000000000000000000000000000000000000",
