@@ -125,7 +125,7 @@ func sameHostOnly(request *http.Request, via []*http.Request) error {
 	}
 	first := via[0].URL
 	if !sameOrigin(request.URL, first) {
-		return fmt.Errorf("%w: redirect from %s://%s to another host, %s://%s", ErrAnswer, first.Scheme, first.Host, request.URL.Scheme, request.URL.Host)
+		return fmt.Errorf("%w: redirect from %s://%s to another host, %s", ErrAnswer, first.Scheme, first.Host, shown(request.URL.Scheme+"://"+request.URL.Host))
 	}
 	return nil
 }

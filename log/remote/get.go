@@ -75,6 +75,9 @@ func (c *Client) do(ctx context.Context, method string, target *url.URL, body []
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			failed.URL = shown(failed.URL) // a redirect's is the log's text
+		}
 		return nil, err
 	}
 	defer response.Body.Close()
@@ -86,10 +89,10 @@ func (c *Client) do(ctx context.Context, method string, target *url.URL, body []
 		return result, nil
 	}
 	if err := checkType(response.Header.Get("Content-Type"), types); err != nil {
-		return nil, fmt.Errorf("%s: %w", result.url, err)
+		return nil, fmt.Errorf("%s: %w", shown(result.url.String()), err)
 	}
 	if result.body, err = readBounded(response, limit); err != nil {
-		return nil, fmt.Errorf("%s: %w", result.url, err)
+		return nil, fmt.Errorf("%s: %w", shown(result.url.String()), err)
 	}
 	return result, nil
 }

@@ -67,7 +67,7 @@ func (e *StatusError) Refused() bool {
 
 // failure makes the error of an answer with another status than wanted.
 func (a *answer) failure() *StatusError {
-	failed := &StatusError{Status: a.status, URL: a.url.String(), RetryAfter: retryAfter(a.header)}
+	failed := &StatusError{Status: a.status, URL: shown(a.url.String()), RetryAfter: retryAfter(a.header)}
 	if checkType(a.header.Get("Content-Type"), []string{typeProblem, typeJSON}) != nil {
 		return failed
 	}

@@ -104,13 +104,13 @@ func (c *Client) follow(ctx context.Context, accepted *answer, wait Wait) (*Rece
 			return receipt, true, nil
 		case http.StatusAccepted, http.StatusNotFound:
 			// Not published yet: nothing went wrong.
-			return nil, false, &StatusError{Status: http.StatusAccepted, URL: answer.url.String(), RetryAfter: retryAfter(answer.header)}
+			return nil, false, &StatusError{Status: http.StatusAccepted, URL: shown(answer.url.String()), RetryAfter: retryAfter(answer.header)}
 		}
 		failed := answer.failure()
 		return nil, failed.Refused(), failed
 	})
 	if err != nil {
-		return nil, &PendingError{Location: location.String(), Err: err}
+		return nil, &PendingError{Location: shown(location.String()), Err: err}
 	}
 	return receipt, nil
 }
@@ -157,10 +157,10 @@ func (a *answer) receipt() (*Receipt, error) {
 		Duplicate bool    `json:"duplicate"`
 	}
 	if err := json.Unmarshal(a.body, &document); err != nil {
-		return nil, fmt.Errorf("%s: receipt: %w", a.url, err)
+		return nil, fmt.Errorf("%s: receipt: %w", shown(a.url.String()), err)
 	}
 	if document.Index == nil || *document.Index >= tlog.MaxSize {
-		return nil, fmt.Errorf("%s: receipt without an index", a.url)
+		return nil, fmt.Errorf("%s: receipt without an index", shown(a.url.String()))
 	}
 	return &Receipt{Index: *document.Index, Digest: shown(document.Digest), Duplicate: document.Duplicate}, nil
 }
