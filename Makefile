@@ -29,8 +29,8 @@ test:
 	scripts/install-test-parts
 	$(GO) test -race -tags system -timeout 20m ./...
 
-bench: build
-	$(GO) run ./bench -bin bin
+bench:
+	@$(GO) run ./bench/table
 
 clean:
 	rm -rf bin '$(STATE)'

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// figures are metrics by benchmark name (with -N for N cores) and unit.
+type figures struct {
+	processor string
+	metrics   map[[2]string]float64
+}
+
+// read takes the metrics out of what go test printed.
+func (f *figures) read(printed string) {
+	if f.metrics == nil {
+		f.metrics = map[[2]string]float64{}
+	}
+	for line := range strings.Lines(printed) {
+		words := strings.Fields(line)
+		if processor, ok := strings.CutPrefix(line, "cpu: "); ok {
+			f.processor = strings.TrimSpace(processor)
+		}
+		if len(words) < 4 || !strings.HasPrefix(words[0], "Benchmark") {
+			continue
+		}
+		for i := 2; i+1 < len(words); i += 2 {
+			if value, err := strconv.ParseFloat(words[i], 64); err == nil {
+				f.metrics[[2]string{strings.TrimPrefix(words[0], "Benchmark"), words[i+1]}] = value
+			}
+		}
+	}
+}
+
+// take returns metrics of a benchmark, by units, in their order.
+func (f *figures) take(benchmark string, units ...string) ([]float64, error) {
+	values := make([]float64, len(units))
+	for i, unit := range units {
+		for key, value := range f.metrics {
+			// go test adds the number of cores, but where it is 1.
+			name, cores, _ := strings.Cut(key[0], "-")
+			if key[1] == unit && (key[0] == benchmark || name == benchmark && cores != "") {
+				values[i] = value
+			}
+		}
+		if values[i] <= 0 {
+			return nil, fmt.Errorf("the benchmark %s reported no %s", benchmark, unit)
+		}
+	}
+	return values, nil
+}
+
+// row is a line of the table.
+type row struct {
+	what, measured, beside, besideWhat string
+	ratio                              float64
+	least                              bool // wanted is the least ratio; else the greatest
+	wanted                             float64
+}
+
+func (r row) String() string {
+	word, held := "at most", r.ratio <= r.wanted
+	if r.least {
+		word, held = "at least", r.ratio >= r.wanted
+	}
+	result := "held"
+	if !held {
+		result = "MISSED"
+	}
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%.2f\t%s %.2g\t%s", r.what, r.measured, r.beside, r.besideWhat, r.ratio, word, r.wanted, result)
+}
+
+// rows makes the table of the figures.
+func (f *figures) rows() ([]row, error) {
+	var rows []row
+	for _, loop := range []struct{ benchmark, what string }{
+		{"SubmitToProofPaced", "submit to proof, one a second, p50"},
+		{"SubmitToProofClosedLoop", "submit to proof, closed loop, p50"},
+	} {
+		v, err := f.take(loop.benchmark, "p50-ms", "tessera-p50-ms")
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{loop.what, fmt.Sprintf("%.1f ms", v[0]), fmt.Sprintf("%.1f ms", v[1]), "bare Tessera log", v[0] / v[1], false, 1.3})
+	}
+	v, err := f.take("Submissions", "submissions/s", "verify/s")
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, row{"submissions over HTTP, 2 signatures each", fmt.Sprintf("%.0f/s", v[0]), fmt.Sprintf("%.0f/s", v[1]/2), "verifying pairs of signatures", 2 * v[0] / v[1], true, 0.5})
+
+	if v, err = f.take("VerifyBundle", "p50-ms", "signatures-p50-ms", "signatures"); err != nil {
+		return nil, err
+	}
+	rows = append(rows, row{"verify a bundle, p50", fmt.Sprintf("%.2f ms", v[0]), fmt.Sprintf("%.2f ms", v[1]), fmt.Sprintf("verifying its %.0f signatures", v[2]), v[0] / v[1], false, 1.5})
+
+	for _, cores := range []struct{ suffix, what string }{{"", "one core"}, {"-2", "two cores"}} {
+		model, err := f.exact("Model"+cores.suffix, "MB/s")
+		if err != nil {
+			return nil, err
+		}
+		sum, err := f.exact("SHA256Sum"+cores.suffix, "MB/s")
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{"measure a model of 1 GiB, " + cores.what, gib(model), gib(sum), "sha256sum, one core", model / sum, true, 1})
+	}
+	return rows, nil
+}
+
+// exact returns a metric of a benchmark at exactly one number of cores.
+func (f *figures) exact(name, unit string) (float64, error) {
+	value := f.metrics[[2]string{name, unit}]
+	if value <= 0 {
+		return 0, fmt.Errorf("the benchmark %s reported no %s", name, unit)
+	}
+	return value, nil
+}
+
+// gib writes go test's MB/s, which are of 10^6 bytes, in GiB/s.
+func gib(megabytes float64) string { return fmt.Sprintf("%.2f GiB/s", megabytes*1e6/(1<<30)) }
+
+// limits says what the machine can do at best.
+func (f *figures) limits() (string, error) {
+	verify, err := f.take("Limits/verify", "verify/s")
+	if err != nil {
+		return "", err
+	}
+	fsync, err := f.take("Limits/fsync", "p50-ms")
+	if err != nil {
+		return "", err
+	}
+	hash, err := f.take("LimitHash", "GiB/s", "all-cores-GiB/s")
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Ed25519 %.0f verifications/s on all cores; SHA-256 %.2f GiB/s on one core, %.2f on all; append and fsync p50 %.2f ms.", verify[0], hash[0], hash[1], fsync[0]), nil
+}

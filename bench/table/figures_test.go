@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const printed = `goos: linux
+cpu: AMD EPYC
+BenchmarkLimits/verify-2         	       5	     17353 verify/s
+BenchmarkLimits/fsync-2          	       5	         0.1875 p50-ms
+BenchmarkLimitHash-2 	 10	 2.5 all-cores-GiB/s	 1.3 GiB/s
+BenchmarkSubmitToProofPaced-2	 30	 20.0 p50-ms	 16.0 tessera-p50-ms	 1.250 times-tessera
+BenchmarkSubmitToProofClosedLoop-2   	      20	       100.7 p50-ms	       50 tessera-p50-ms	         2.0 times-tessera
+BenchmarkSubmissions-2   	   20000	         0.1739 share-of-verify	      1443 submissions/s	     16587 verify/s
+BenchmarkVerifyBundle-2   	    1000	         0.5 p50-ms	        10.00 signatures	         0.4 signatures-p50-ms	         1.25 times-signatures
+BenchmarkSHA256Sum     	 3	 800 ns/op	1400.00 MB/s
+BenchmarkSHA256Sum-2   	 3	 800 ns/op	1300.00 MB/s
+BenchmarkModel         	 3	 800 ns/op	1500.00 MB/s
+BenchmarkModel-2       	 3	 800 ns/op	2600.00 MB/s
+PASS
+`
+
+func TestTable(t *testing.T) {
+	found := figures{}
+	found.read(printed)
+	rows, err := found.rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"submit to proof, one a second, p50\t20.0 ms\t16.0 ms\tbare Tessera log\t1.25\tat most 1.3\theld",
+		"submit to proof, closed loop, p50\t100.7 ms\t50.0 ms\tbare Tessera log\t2.01\tat most 1.3\tMISSED",
+		"submissions over HTTP, 2 signatures each\t1443/s\t8294/s\tverifying pairs of signatures\t0.17\tat least 0.5\tMISSED",
+		"verify a bundle, p50\t0.50 ms\t0.40 ms\tverifying its 10 signatures\t1.25\tat most 1.5\theld",
+		"measure a model of 1 GiB, one core\t1.40 GiB/s\t1.30 GiB/s\tsha256sum, one core\t1.07\tat least 1\theld",
+		"measure a model of 1 GiB, two cores\t2.42 GiB/s\t1.21 GiB/s\tsha256sum, one core\t2.00\tat least 1\theld",
+	}
+	if len(rows) != len(want) {
+		t.Fatalf("got %d rows, want %d", len(rows), len(want))
+	}
+	for i := range rows {
+		if got := rows[i].String(); got != want[i] {
+			t.Errorf("got  %q\nwant %q", got, want[i])
+		}
+	}
+	limits, err := found.limits()
+	if err != nil || !strings.Contains(limits, "17353") || !strings.Contains(limits, "1.30 GiB/s on one core, 2.50 on all") {
+		t.Errorf("got %q, %v", limits, err)
+	}
+	if found.processor != "AMD EPYC" {
+		t.Errorf("got processor %q", found.processor)
+	}
+}
+
+// TestMissingFigure: a benchmark that did not report is an error, not a zero.
+func TestMissingFigure(t *testing.T) {
+	for _, gone := range []string{"BenchmarkSubmissions", "BenchmarkModel ", "BenchmarkSHA256Sum-2", "BenchmarkVerifyBundle", "BenchmarkSubmitToProofPaced"} {
+		found := figures{}
+		found.read(strings.ReplaceAll(printed, gone, "BenchmarkOther "))
+		if _, err := found.rows(); err == nil {
+			t.Errorf("no error without %s", gone)
+		}
+	}
+}
