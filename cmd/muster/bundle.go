@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,9 @@ and checks that every entry in it is proved. Whether to trust it, muster verify 
 			if err := checkFree(out, force); err != nil {
 				return err
 			}
+			if err := checkWhich(cmd, args[0]); err != nil {
+				return err
+			}
 			s, err := a.open(cmd, source)
 			if err != nil {
 				return err
@@ -42,6 +46,17 @@ and checks that every entry in it is proved. Whether to trust it, muster verify 
 	source.flags(cmd)
 	outFlags(cmd, &out, &force)
 	return cmd
+}
+
+// checkWhich refuses what names no entry before a log is asked.
+func checkWhich(cmd *cobra.Command, which string) error {
+	if _, err := release.ParseDigest(which); err == nil {
+		return nil
+	}
+	if index, err := strconv.ParseUint(which, 10, 63); err == nil && strconv.FormatUint(index, 10) == which {
+		return nil
+	}
+	return usage(cmd, fmt.Errorf("got %s, want an index such as 3, or a digest of 64 lowercase hexadecimal digits", quote(which)))
 }
 
 // getBundle fetches, checks and writes the bundle of an entry, and shows it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -186,6 +187,9 @@ func explain(err error) explained {
 			e.Error.Hint = "ask again in a second; if it stays so, the log waits for its witnesses"
 		}
 		e.Error.Member, e.Error.Got, e.Error.Wanted = status.Member, status.Got, status.Want
+	}
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		e.Error.Hint = "the log may be away: check its URL, or try again later"
 	}
 	if _, ok := errors.AsType[*remote.PendingError](err); ok {
 		e.Exit, e.Error.Code = exitcode.Unknown, "not-published-yet"

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 )
 
@@ -118,7 +119,8 @@ func (a *app) imageDigest(text, product string) (release.Digest, error) {
 		return release.Digest{}, err
 	}
 	if got := doc.statement.Product(); got != product {
-		return release.Digest{}, fmt.Errorf("%s is an image of %s, want one of %s", text, got, product)
+		return release.Digest{}, fail(exitcode.Usage, "image-of-other-product", "a release names images of its own product",
+			fmt.Errorf("%s is an image of %s, want one of %s", text, got, product))
 	}
 	a.say("%s is %s", text, doc.summary())
 	return doc.digest(), nil
