@@ -100,8 +100,17 @@ func statusOf(code release.Code) int {
 	return http.StatusBadRequest
 }
 
-// refusals says where the reasons are explained, each under its name.
-const refusals = "https://github.com/muster-log/muster/blob/main/docs/refusals.md#"
+// docs says where the reasons are explained, each under its name.
+const docs = "https://github.com/muster-log/muster/blob/main/docs/"
+
+// explanation is the address where a reason is explained: those of the log's
+// rules stand apart from those of this server.
+func explanation(code release.Code, err error) string {
+	if _, ok := errors.AsType[*release.Refusal](err); ok {
+		return docs + "refusals.md#" + string(code)
+	}
+	return docs + "api.md#" + string(code)
+}
 
 // Problem is a problem document, https://www.rfc-editor.org/rfc/rfc9457.
 type Problem struct {
@@ -182,7 +191,7 @@ func (s *Server) fail(err error, c echo.Context) {
 		}
 	}
 	body, err := json.Marshal(Problem{
-		Type:       refusals + string(explained.Code),
+		Type:       explanation(explained.Code, err),
 		Title:      http.StatusText(status),
 		Status:     status,
 		Detail:     explained.Detail,

@@ -71,7 +71,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 func refuseQuery(member, got, want string) *Error {
-	return &Error{Code: CodeQuery, Member: member, Got: cut(got), Want: want,
+	return &Error{Code: CodeQuery, Member: cut(member), Got: cut(got), Want: want,
 		Detail: "parameter " + strconv.QuoteToASCII(cut(member)) + ": got " + strconv.QuoteToASCII(cut(got)) + ", want " + want}
 }
 
