@@ -58,31 +58,47 @@ func (x *Index) Add(ctx context.Context, records []log.Record) error {
 	return err
 }
 
+// statements are those that adding entries repeats.
+type statements struct {
+	insert, findSeries, makeSeries, findVersion, makeVersion *sql.Stmt
+}
+
+func prepareStatements(ctx context.Context, tx *sql.Tx) (*statements, error) {
+	s := new(statements)
+	for _, each := range []struct {
+		statement **sql.Stmt
+		query     string
+	}{
+		{&s.insert, `INSERT INTO entries
+			(idx, series, version, status, code, entry, payload, identity, signers, issued, not_after)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`},
+		{&s.findSeries, `SELECT id FROM series WHERE type = $1 AND predicate = $2 AND product = $3 AND kind = $4 AND name = $5 AND channel = $6`},
+		{&s.makeSeries, `INSERT INTO series (type, predicate, product, kind, name, channel) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`},
+		{&s.findVersion, `SELECT id FROM versions WHERE version = $1`},
+		{&s.makeVersion, `INSERT INTO versions (version) VALUES ($1) RETURNING id`},
+	} {
+		var err error
+		// The transaction closes its statements.
+		if *each.statement, err = tx.PrepareContext(ctx, each.query); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
 func (x *Index) addEntries(ctx context.Context, tx *sql.Tx, records []log.Record) error {
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO entries
-		(idx, series, version, status, code, entry, payload, identity, signers, issued, not_after)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`)
+	prepared, err := prepareStatements(ctx, tx)
 	if err != nil {
 		return err
 	}
-	defer insert.Close()
-	findVersion, err := tx.PrepareContext(ctx, `SELECT id FROM versions WHERE version = $1`)
-	if err != nil {
-		return err
-	}
-	defer findVersion.Close()
-	makeVersion, err := tx.PrepareContext(ctx, `INSERT INTO versions (version) VALUES ($1) RETURNING id`)
-	if err != nil {
-		return err
-	}
-	defer makeVersion.Close()
 	for i := range records {
 		record := &records[i]
-		series, err := x.seriesID(ctx, tx, seriesText{string(record.Type), record.Predicate, record.Product, string(record.Kind), record.Name, record.Channel})
+		text := seriesText{string(record.Type), record.Predicate, record.Product, string(record.Kind), record.Name, record.Channel}
+		series, err := textID(ctx, x.series, text, prepared.findSeries, prepared.makeSeries, text.typ, text.predicate, text.product, text.kind, text.name, text.channel)
 		if err != nil {
 			return err
 		}
-		version, err := x.versionID(ctx, findVersion, makeVersion, record.Version)
+		version, err := textID(ctx, x.versions, record.Version, prepared.findVersion, prepared.makeVersion, record.Version)
 		if err != nil {
 			return err
 		}
@@ -94,7 +110,7 @@ func (x *Index) addEntries(ctx context.Context, tx *sql.Tx, records []log.Record
 		for _, signer := range record.Signers {
 			signers = append(signers, signer[:]...)
 		}
-		if _, err := insert.ExecContext(ctx, int64(record.Index), series, version, int64(record.Status), string(record.Code),
+		if _, err := prepared.insert.ExecContext(ctx, int64(record.Index), series, version, int64(record.Status), string(record.Code),
 			record.Entry[:], record.Payload[:], identity, signers, seconds(record.Issued), seconds(record.NotAfter)); err != nil {
 			return err
 		}
@@ -125,35 +141,18 @@ func addMentions(ctx context.Context, tx *sql.Tx, records []log.Record) error {
 	return nil
 }
 
-// seriesID returns the id of a series, which it makes if it is new.
-func (x *Index) seriesID(ctx context.Context, tx *sql.Tx, text seriesText) (int64, error) {
-	if id, ok := x.series[text]; ok {
+// textID returns the id of a text that stands once in a table of its own, and
+// makes it stand there if it is new.
+func textID[Text comparable](ctx context.Context, ids map[Text]int64, text Text, find, insert *sql.Stmt, columns ...any) (id int64, err error) {
+	if id, ok := ids[text]; ok {
 		return id, nil
 	}
-	members := []any{text.typ, text.predicate, text.product, text.kind, text.name, text.channel}
-	var id int64
-	err := tx.QueryRowContext(ctx, `SELECT id FROM series WHERE type = $1 AND predicate = $2 AND product = $3 AND kind = $4 AND name = $5 AND channel = $6`, members...).Scan(&id)
+	err = find.QueryRowContext(ctx, columns...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = tx.QueryRowContext(ctx, `INSERT INTO series (type, predicate, product, kind, name, channel) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`, members...).Scan(&id)
+		err = insert.QueryRowContext(ctx, columns...).Scan(&id)
 	}
 	if err == nil {
-		remember(x.series, text, id)
-	}
-	return id, err
-}
-
-// versionID returns the id of a version, which it makes if it is new: most
-// images have one of their own, so the statements are prepared once a batch.
-func (x *Index) versionID(ctx context.Context, find, insert *sql.Stmt, text string) (id int64, err error) {
-	if id, ok := x.versions[text]; ok {
-		return id, nil
-	}
-	err = find.QueryRowContext(ctx, text).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = insert.QueryRowContext(ctx, text).Scan(&id)
-	}
-	if err == nil {
-		remember(x.versions, text, id)
+		remember(ids, text, id)
 	}
 	return id, err
 }

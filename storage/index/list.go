@@ -8,12 +8,17 @@ import (
 	"strings"
 
 	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/release/register"
 )
 
 // maxStreams is up to how many series and versions a list is merged from their
 // own newest entries. A search that fits more of them reads the entries from the
 // newest down instead, where it soon finds enough.
 const maxStreams = 32
+
+// maxText bounds what is searched for in bytes. No text of an entry that could be
+// found is longer than 255: the origin of an authority.
+const maxText = 255
 
 // condition is a WHERE clause as it grows, with its arguments.
 type condition struct {
@@ -44,9 +49,11 @@ func (c *condition) String() string {
 // List implements log.Index.
 func (x *Index) List(ctx context.Context, query log.Query) ([]log.Record, error) {
 	count := limit(query.Limit)
-	if count == 0 || query.Before == 0 {
+	if count == 0 || query.Before == 0 || !findable(query.Text) {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
 	if !bySeries(query) && query.Text == "" {
 		where := base(query)
 		return x.newest(ctx, where, count)
@@ -58,15 +65,13 @@ func (x *Index) List(ctx context.Context, query log.Query) ([]log.Record, error)
 	if len(series) > maxStreams || len(versions) > maxStreams {
 		return x.scan(ctx, query, count)
 	}
-	var all []log.Record
+	var all []uint64
 	for _, id := range series {
 		where := base(query)
 		where.and("e.series = %s", id)
-		found, err := x.newest(ctx, where, count)
-		if err != nil {
+		if all, err = x.newestIndices(ctx, where, count, all); err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
 	}
 	for _, id := range versions {
 		where := base(query)
@@ -75,15 +80,32 @@ func (x *Index) List(ctx context.Context, query log.Query) ([]log.Record, error)
 			clause, values := seriesFilter(query)
 			where.and("+e.series IN (SELECT id FROM series WHERE "+clause+")", values...)
 		}
-		found, err := x.newest(ctx, where, count)
-		if err != nil {
+		if all, err = x.newestIndices(ctx, where, count, all); err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
 	}
-	slices.SortFunc(all, func(a, b log.Record) int { return cmp.Compare(b.Index, a.Index) })
-	all = slices.CompactFunc(all, func(a, b log.Record) bool { return a.Index == b.Index })
-	return all[:min(len(all), count)], nil
+	slices.SortFunc(all, func(a, b uint64) int { return cmp.Compare(b, a) })
+	all = slices.Compact(all)
+	return x.Records(ctx, all[:min(len(all), count)])
+}
+
+// newestIndices appends the indices of the newest records that fit.
+func (x *Index) newestIndices(ctx context.Context, where *condition, count int, indices []uint64) ([]uint64, error) {
+	text := where.String()
+	arguments := append(where.arguments, count)
+	rows, err := x.db.QueryContext(ctx, fmt.Sprintf("SELECT e.idx FROM entries e WHERE %s ORDER BY e.idx DESC LIMIT $%d", text, len(arguments)), arguments...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var index int64
+		if err := rows.Scan(&index); err != nil {
+			return nil, err
+		}
+		indices = append(indices, uint64(index))
+	}
+	return indices, rows.Err()
 }
 
 // newest returns the newest records that fit.
@@ -115,6 +137,10 @@ func base(query log.Query) *condition {
 	where.and("e.idx < %s", bound(query.Before))
 	if query.Status != 0 {
 		where.and("e.status = %s", int64(query.Status))
+		if query.Status != register.StatusAdmitted {
+			// SQLite uses the index of the few others only where this stands.
+			where.and("e.status <> 1")
+		}
 	}
 	if query.Version != "" {
 		where.and("e.version = (SELECT id FROM versions WHERE version = %s)", query.Version)
@@ -159,6 +185,12 @@ func (x *Index) ids(ctx context.Context, table string, where *condition) ([]int6
 		ids = append(ids, id)
 	}
 	return ids, rows.Err()
+}
+
+// findable reports whether a text could stand in an entry: texts of entries are
+// printable ASCII. To SQLite a pattern ends at a NUL.
+func findable(text string) bool {
+	return len(text) <= maxText && !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }
 
 func bySeries(query log.Query) bool {

@@ -14,8 +14,14 @@ import (
 	"github.com/muster-log/muster/release/register"
 )
 
-// maxRead bounds what one call returns, whatever the caller asks for.
-const maxRead = 1000
+const (
+	// maxRead bounds what one call returns, whatever the caller asks for.
+	maxRead = 1000
+
+	// maxTime bounds how long one call may take. The dearest search, one that
+	// fits nothing in a million entries, takes a part of a second.
+	maxTime = 10 * time.Second
+)
 
 const selectRecords = `SELECT e.idx, e.status, e.code, e.entry, e.payload, e.identity, e.signers, e.issued, e.not_after,
 	v.version, s.type, s.predicate, s.product, s.kind, s.name, s.channel
@@ -29,6 +35,8 @@ func (x *Index) Records(ctx context.Context, indices []uint64) ([]log.Record, er
 	if len(indices) == 0 {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
 	var where strings.Builder
 	where.WriteString("e.idx IN (")
 	arguments := make([]any, len(indices))
@@ -63,8 +71,16 @@ func (x *Index) Find(ctx context.Context, query log.DigestQuery) ([]log.Match, e
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
+	// Of one digest the entries from query.From on are found without a look at
+	// those before: a key that signs everything is mentioned by every entry.
+	digests := "digest >= $1 AND digest <= $2"
+	if first == last {
+		digests = "digest = $1 AND digest = $2"
+	}
 	rows, err := x.db.QueryContext(ctx, `SELECT digest, idx, relation FROM mentions
-		WHERE digest >= $1 AND digest <= $2 AND idx >= $3 AND idx < $4
+		WHERE `+digests+` AND idx >= $3 AND idx < $4
 		ORDER BY digest, idx, relation LIMIT $5`,
 		first[:], last[:], bound(query.From), bound(query.Before), limit(query.Limit))
 	if err != nil {
