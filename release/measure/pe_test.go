@@ -21,7 +21,7 @@ func refused(tb testing.TB, err error, code Code, text string) {
 }
 
 func TestHostilePE(t *testing.T) {
-	sound := newPE(testSection{".a", make([]byte, 600)}, testSection{".b", make([]byte, 600)})
+	sound := newPE(testSection{Name: ".a", Data: make([]byte, 600)}, testSection{Name: ".b", Data: make([]byte, 600)})
 	if _, err := parsePE(bytes.NewReader(sound), int64(len(sound))); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func authenticodeOf(tb testing.TB, image []byte) release.Digest {
 // TestAuthenticodeCoverage changes each byte of an image: the digest changes
 // with all but the checksum and what belongs to signatures.
 func TestAuthenticodeCoverage(t *testing.T) {
-	unsigned := newPE(testSection{".a", []byte("content")}, testSection{".b", []byte("more")})
+	unsigned := newPE(testSection{Name: ".a", Data: []byte("content")}, testSection{Name: ".b", Data: []byte("more")})
 	unsigned = append(unsigned, "12345678trailing"...) // data behind the sections
 	want := authenticodeOf(t, unsigned)
 
@@ -123,7 +123,7 @@ func TestAuthenticodeCoverage(t *testing.T) {
 // TestAuthenticodeGap: behind a gap between sections the rest is counted from
 // the sum of what was hashed, as firmware and signing tools do it.
 func TestAuthenticodeGap(t *testing.T) {
-	packed := newPE(testSection{".a", []byte("content")})
+	packed := newPE(testSection{Name: ".a", Data: []byte("content")})
 	gap := append(bytes.Clone(packed[:peHeaders]), make([]byte, 512)...)
 	gap = put32(append(gap, packed[peHeaders:]...), peTable+20, peHeaders+512)
 	// headers, then .a, then what follows byte 1024+512: .a once more.
@@ -140,7 +140,7 @@ func TestAuthenticodeGap(t *testing.T) {
 // TestAuthenticodeWithoutDirectory: an image whose data directory has no entry
 // for certificates is hashed whole but for its checksum.
 func TestAuthenticodeWithoutDirectory(t *testing.T) {
-	image := put32(newPE(testSection{".a", []byte("content")}), peOpt+108, 4)
+	image := put32(newPE(testSection{Name: ".a", Data: []byte("content")}), peOpt+108, 4)
 	if got, want := authenticodeOf(t, image), sha(append(bytes.Clone(image[:peOpt+64]), image[peOpt+68:]...)); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

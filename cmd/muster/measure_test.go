@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/muster-log/muster/release/measure/measuretest"
+)
+
+// TestMeasureScripts runs testdata/measure as TestScripts does testdata/script,
+// with two commands more:
+//
+//	uki FILE CMDLINE   makes a unified kernel image around a command line
+//	socket FILE        makes a socket
+func TestMeasureScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/measure",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   scriptExits,
+			"json":    scriptJSON,
+			"failure": scriptFailure,
+			"uki": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 {
+					ts.Fatalf("usage: uki FILE CMDLINE")
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), measuretest.UKI(t, args[1]), 0o644))
+			},
+			"socket": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: socket FILE")
+				}
+				socket, err := net.Listen("unix", ts.MkAbs(args[0]))
+				ts.Check(err)
+				ts.Defer(func() { socket.Close() })
+			},
+		},
+	})
+}
