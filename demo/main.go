@@ -54,7 +54,9 @@ func run(ctx context.Context, o options) (err error) {
 	began := time.Now()
 	for _, step := range steps {
 		d.title(step.title)
-		if err := step.run(d); err != nil {
+		if err := step.run(d); err != nil && ctx.Err() != nil {
+			return fmt.Errorf("interrupted in step %d\nwhat this run made is in %s", d.step, d.run)
+		} else if err != nil {
 			return fmt.Errorf("step %d, %q, did not hold: %w\nwhat this run made is in %s", d.step, step.title, err, d.run)
 		}
 	}

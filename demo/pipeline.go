@@ -34,7 +34,7 @@ func (d *demo) makeImages() error {
 	d.output("cmdline: roothash="+root+" "+production, 1)
 	if d.model != "" {
 		d.say("The model is yours: %s.", d.model)
-		return nil
+		return d.findLinks()
 	}
 	d.model = d.path("ci", "model")
 	d.say("The model is small and made here: real files of random numbers. With MODEL=DIR the demo takes one of yours.")
@@ -66,11 +66,27 @@ func (d *demo) modelArgument() string {
 	return d.model
 }
 
+// findLinks looks for symbolic links in a given model. Model Signing refuses them
+// unless told, and caches of models, such as Hugging Face's, are made of them.
+func (d *demo) findLinks() error {
+	return filepath.WalkDir(d.model, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type() == fs.ModeSymlink && !d.links {
+			d.links = true
+			d.say("It holds symbolic links: they are followed, as files of the model.")
+		}
+		return err
+	})
+}
+
 func (d *demo) measure() error {
 	d.say("Reference values are read out of the files, not out of a running machine. The model also becomes a read-only image, so that a node can prove which one it loaded.")
+	model := []string{"muster", "measure", "model", d.modelArgument(), "--image", "model.img", "--out", "model.measurement.json"}
+	if d.links {
+		model = append(model, "--follow-symlinks=anywhere")
+	}
 	return d.all(
 		command{who: "ci", args: []string{"muster", "measure", "os", "--uki", "node.efi", "--root", "root.img", "--out", "node-os.measurement.json"}, lines: 19},
-		command{who: "ci", args: []string{"muster", "measure", "model", d.modelArgument(), "--image", "model.img", "--out", "model.measurement.json"}, lines: 12},
+		command{who: "ci", args: model, lines: 12},
 	)
 }
 

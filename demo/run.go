@@ -32,6 +32,7 @@ type demo struct {
 	state string // what is kept from run to run: Debian's packages
 	run   string // what this run makes
 	model string // the model's directory, given or made
+	links bool   // it holds symbolic links
 
 	parts   *parts
 	servers []*process.Server // running, in the order of their start
