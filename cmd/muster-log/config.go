@@ -24,7 +24,6 @@ const (
 	witnessesFile = "witnesses.policy"
 	// authorityFile is entry 0, appended on the first start.
 	authorityFile = "authority.json"
-	indexFile     = "index.db"
 )
 
 // The files of the keys directory, which lies outside the data: a copy of the

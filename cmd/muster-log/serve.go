@@ -16,7 +16,6 @@ import (
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/storage/embedded"
-	"github.com/muster-log/muster/storage/index"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/web"
@@ -108,16 +107,11 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	storage, err := embedded.Open(ctx, o.data, s.key, logger)
+	storage, err := embedded.Open(ctx, o.data, s.key, logger, embedded.WithHighWater(s.config.HighWater))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, storage.Close()) }()
-	search, err := index.Open(ctx, filepath.Join(o.data, indexFile))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, search.Close()) }()
 	witnesses, err := cosign.NewGroup(s.own, cosign.Options{Logger: logger})
 	if err != nil {
 		return err
@@ -131,7 +125,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 		Key:       s.key,
 		Appender:  storage.Appender,
 		Anchors:   storage.Anchors,
-		HighWater: embedded.HighWater{Path: s.config.HighWater},
+		HighWater: storage.HighWater,
 		Cosigner:  witnesses,
 		Logger:    logger,
 	})
@@ -144,7 +138,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	var followers sync.WaitGroup
 	defer followers.Wait()
 	defer stop()
-	followers.Go(func() { opened.FollowIndex(following, search) })
+	followers.Go(func() { opened.FollowIndex(following, storage.Index) })
 	followers.Go(func() { tellWaiting(following, opened, logger) })
 
 	if err := appendFirst(ctx, opened, s.firstAuthority, logger); err != nil {
@@ -152,7 +146,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	server := web.New(web.Config{
 		Log:         opened,
-		Index:       search,
+		Index:       storage.Index,
 		Policy:      s.public,
 		Operators:   s.config.Operators,
 		LogOperator: s.config.LogOperator,

@@ -16,7 +16,6 @@ import (
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/storage/embedded"
-	"github.com/muster-log/muster/storage/index"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/tlog/tlogtest"
@@ -44,7 +43,7 @@ type Site struct {
 	mu    sync.Mutex
 	now   time.Time
 	made  int
-	index *index.Index
+	index log.Index
 }
 
 // Options change a site. The zero value is a log of one entry, its authority,
@@ -79,7 +78,7 @@ func New(tb testing.TB, o Options) *Site {
 	s.Witnesses.policy = s.Policy
 
 	ctx, dir := context.WithoutCancel(tb.Context()), tb.TempDir()
-	storage, err := embedded.Open(ctx, filepath.Join(dir, "data"), key, o.Logger)
+	storage, err := embedded.Open(ctx, filepath.Join(dir, "data"), key, o.Logger, embedded.WithHighWater(filepath.Join(dir, "high-water")))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -90,12 +89,9 @@ func New(tb testing.TB, o Options) *Site {
 	if _, err := storage.Appender.Append(ctx, func(uint64) ([][]byte, error) { return first, nil }); err != nil {
 		tb.Fatal(err)
 	}
-	if s.index, err = index.Open(ctx, filepath.Join(dir, "index.db")); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { s.index.Close() })
+	s.index = storage.Index
 	s.Log, err = log.Open(ctx, log.Config{Origin: Origin, Key: key, Appender: storage.Appender, Anchors: storage.Anchors,
-		HighWater: embedded.HighWater{Path: filepath.Join(dir, "high-water")}, Cosigner: s.Witnesses, CheckpointInterval: -1, Now: s.Now, Logger: o.Logger})
+		HighWater: storage.HighWater, Cosigner: s.Witnesses, CheckpointInterval: -1, Now: s.Now, Logger: o.Logger})
 	if err != nil {
 		tb.Fatal(err)
 	}
