@@ -22,6 +22,7 @@ import (
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/log/logtest"
+	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/storage/embedded"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
@@ -37,18 +38,20 @@ const (
 	batchAge = 10 * time.Millisecond
 	// connections is how many submissions are under way at once where as many
 	// as possible are wanted.
-	connections = 768
+	connections = 2048
 )
 
 // site is a whole log on loopback: storage in a directory, three witnesses of
 // which two suffice, and the HTTP server.
 type site struct {
-	tb     testing.TB
-	log    *log.Log
-	url    string
-	client *http.Client
-	issuer *logtest.Issuer
-	policy *policy.Policy
+	tb  testing.TB
+	log *log.Log
+	url string
+	// address is the host and port of url.
+	address string
+	client  *http.Client
+	issuer  *logtest.Issuer
+	policy  *policy.Policy
 }
 
 func newSite(tb testing.TB) *site {
@@ -93,7 +96,7 @@ func newSite(tb testing.TB) *site {
 	go func() { defer close(served); server.Serve(serving, listener) }()
 	tb.Cleanup(func() { end(); <-served })
 
-	s := &site{tb: tb, log: opened, url: "http://" + listener.Addr().String(), issuer: logtest.NewIssuer(tb, origin), policy: trusted,
+	s := &site{tb: tb, log: opened, url: "http://" + listener.Addr().String(), address: listener.Addr().String(), issuer: logtest.NewIssuer(tb, origin), policy: trusted,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConns: connections, MaxIdleConnsPerHost: connections}}}
 	tb.Cleanup(s.client.CloseIdleConnections)
 	if _, err := opened.Submit(context.Background(), s.issuer.Authority); err != nil {
@@ -105,10 +108,12 @@ func newSite(tb testing.TB) *site {
 	return s
 }
 
-// entry makes an image's entry with two Ed25519 signatures.
+// entry makes the entry of a further version of an image, with two Ed25519
+// signatures.
 func (s *site) entry() []byte {
 	s.tb.Helper()
-	entry, _ := s.issuer.SignImage(s.issuer.StateImage(), "ci", "ci2")
+	image := s.issuer.StateImage(func(i *release.Image) { i.Name, i.Version = "model", i.Name })
+	entry, _ := s.issuer.SignImage(image, "ci", "ci2")
 	return entry
 }
 

@@ -14,6 +14,9 @@ import (
 // but those who search in it.
 const indexRetry = 2 * time.Second
 
+// indexBundles is how many entry bundles are added to the index at once.
+const indexBundles = 4
+
 // View calls read with the register, which stands still meanwhile: keep it short
 // and keep nothing of it. The register may be ahead of the newest anchor.
 func (l *Log) View(read func(state *register.State)) {
@@ -55,8 +58,8 @@ func (l *Log) followIndex(ctx context.Context, index Index) error {
 		if err != nil {
 			return err
 		}
-		// One bundle at a time, so that a rebuild is a row of short transactions.
-		last := min(anchor.Checkpoint.Size, (next/tlog.TileWidth+1)*tlog.TileWidth)
+		// A few bundles at a time, so that a rebuild is a row of short transactions.
+		last := min(anchor.Checkpoint.Size, (next/tlog.TileWidth+indexBundles)*tlog.TileWidth)
 		records, err := l.indexRecords(ctx, next, last)
 		if err != nil {
 			return err

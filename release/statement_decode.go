@@ -87,9 +87,11 @@ func typeOf(uri string) Type {
 	if !ok {
 		return ""
 	}
-	switch t := Type(name); t {
-	case TypeAuthority, TypeImage, TypeRelease, TypeWithdrawal, TypeRoll, TypeFinding:
-		return t
+	// Not a part of uri: whoever keeps the type would keep the whole payload.
+	for _, t := range []Type{TypeAuthority, TypeImage, TypeRelease, TypeWithdrawal, TypeRoll, TypeFinding} {
+		if name == string(t) {
+			return t
+		}
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-log/muster/log"
@@ -128,17 +129,41 @@ func addMentions(ctx context.Context, tx *sql.Tx, records []log.Record) error {
 	}
 	slices.SortFunc(all, mention.compare)
 	all = slices.Compact(all)
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO mentions (digest, idx, relation) VALUES ($1, $2, $3)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for i := range all {
-		if _, err := insert.ExecContext(ctx, all[i].Digest[:], int64(all[i].index), int64(all[i].Relation)); err != nil {
+	for _, rows := range []int{mentionRows, 1} {
+		insert, err := tx.PrepareContext(ctx, insertMentions(rows))
+		if err != nil {
 			return err
+		}
+		defer insert.Close()
+		values := make([]any, 0, 3*rows)
+		for ; len(all) >= rows; all = all[rows:] {
+			values = values[:0]
+			for i := range all[:rows] {
+				values = append(values, all[i].Digest[:], int64(all[i].index), int64(all[i].Relation))
+			}
+			if _, err := insert.ExecContext(ctx, values...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// mentionRows is how many mentions one statement inserts: most of the cost of a
+// row is that of its statement.
+const mentionRows = 50
+
+// insertMentions is the statement that inserts so many mentions.
+func insertMentions(rows int) string {
+	var text strings.Builder
+	text.WriteString("INSERT INTO mentions (digest, idx, relation) VALUES ")
+	for row := range rows {
+		if row > 0 {
+			text.WriteByte(',')
+		}
+		fmt.Fprintf(&text, "($%d,$%d,$%d)", 3*row+1, 3*row+2, 3*row+3)
+	}
+	return text.String()
 }
 
 // textID returns the id of a text that stands once in a table of its own, and
