@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/muster-log/muster/release"
@@ -42,27 +43,30 @@ func (j *judgement) oldest() *entry {
 // bundle's own checkpoint covers every entry and meets the quorum. Among anchors
 // of one size the earliest known time counts.
 func (j *judgement) knownTime(index uint64) time.Time {
-	r := j.trust.requirements
 	known, size := j.tally.Known, j.checkpoint.Size
 	for _, a := range j.anchors {
-		if a.checkpoint.Size <= index || a.checkpoint.Size > size {
+		if !a.tally.Met || a.size <= index {
 			continue
 		}
-		t, ok := j.trust.policy.KnownTime(a.cosignatures, r.Operators, r.LogOperator, j.now)
-		if ok && (a.checkpoint.Size < size || t < known) {
-			known, size = t, a.checkpoint.Size
+		if a.size < size || a.size == size && a.tally.Known < known {
+			known, size = a.tally.Known, a.size
 		}
 	}
-	return time.Unix(int64(known), 0).UTC()
+	return stamp(known)
 }
 
-// rollAge needs the roll's judgement, which is not part of a verdict yet.
+// rollAge needs the roll's judgement, which is not part of a verdict yet. A roll
+// in the bundle is decoded and has no effect: the finding says so.
 func (j *judgement) rollAge() finding {
+	found := "rolls are not judged"
+	if len(j.rolls) > 0 {
+		found = "the roll at index " + strconv.FormatUint(j.rolls[0].index, 10) + " is not judged"
+	}
 	limit := j.trust.requirements.RollMaxAge
 	if limit.None() {
-		return waived("")
+		return waived(found)
 	}
-	return undecided("a roll younger than "+limit.String(), "rolls are not judged: set rollMaxAge to none, or wait for a version that judges them")
+	return undecided("a roll younger than "+limit.String(), found+": set rollMaxAge to none, or take a version that judges them")
 }
 
 // consistency needs a memory of the log's checkpoints, and is given none.

@@ -7,17 +7,19 @@ import (
 	"github.com/muster-log/muster/release/register"
 )
 
-// entries decodes what the bundle holds and sorts it by type.
+// entries decodes what the bundle holds and sorts it by type. No signature is
+// verified here: whoever made the bundle chose what stands in it.
 func (j *judgement) entries() finding {
+	var unread finding
 	for _, e := range j.bundle.Entries {
-		prepared, err := register.Prepare(e.Envelope, nil)
-		if release.CodeOf(err) == release.CodeSignatureInvalid {
-			// Well formed; only an authority's signatures are verified so far.
-			j.authorities = append(j.authorities, &entry{index: e.Index, forged: err})
-			continue
-		}
+		prepared, err := register.Decode(e.Envelope)
 		if err != nil {
-			return refused("", indexed(e.Index), err)
+			f := refused("", indexed(e.Index), err)
+			if f.status == StatusFail {
+				return f
+			}
+			unread = f
+			continue
 		}
 		decoded := &entry{index: e.Index, prepared: prepared}
 		switch prepared.Statement.Predicate.(type) {
@@ -36,6 +38,9 @@ func (j *judgement) entries() finding {
 	if len(j.rolls) > 1 {
 		return fail("", fmt.Sprintf("%d rolls", len(j.rolls)))
 	}
+	if unread.required {
+		return unread
+	}
 	return pass("", fmt.Sprintf("%d authorities, %d releases, %d images, %d rolls", len(j.authorities), len(j.releases), len(j.images), len(j.rolls)))
 }
 
@@ -44,22 +49,16 @@ func (j *judgement) authorityPin() finding {
 	if len(j.authorities) == 0 || j.authorities[0].index != 0 {
 		return fail(expected, "no authority as entry 0")
 	}
-	first := j.authorities[0]
-	if first.forged != nil {
-		return refused(expected, indexed(0), first.forged)
-	}
-	if found := first.prepared.Digest; found != j.trust.requirements.Authority {
+	found := j.authorities[0].prepared.Digest
+	if found != j.trust.requirements.Authority {
 		return fail(expected, found.String())
 	}
-	return pass(expected, first.prepared.Digest.String())
+	return pass(expected, found.String())
 }
 
 func (j *judgement) authorityChain() finding {
 	chain := register.NewChain(j.bundle.Origin)
 	for _, e := range j.authorities {
-		if e.forged != nil {
-			return refused("", indexed(e.index), e.forged)
-		}
 		if err := chain.Add(e.index, e.prepared); err != nil {
 			return refused("", indexed(e.index), err)
 		}

@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog"
@@ -40,20 +39,17 @@ func (j *judgement) logSignature() finding {
 }
 
 func (j *judgement) quorum() finding {
-	p, r := j.trust.policy, j.trust.requirements
+	p := j.trust.policy
 	cosignatures, err := j.checkpoint.Cosignatures(p.WitnessKeys())
 	if err != nil {
 		return fail("", err.Error())
 	}
-	j.tally = p.Tally(cosignatures, r.Operators, r.LogOperator, j.now)
-	expected := "quorum " + p.Quorum + ", one vote for each operator, none for " + r.LogOperator
+	j.cosignatures = cosignatures
+	j.tally = j.count(cosignatures)
+	expected := "quorum " + p.Quorum + ", one vote for each operator, none for " + j.trust.requirements.LogOperator
 	found := describeVotes(j.tally)
 	if !j.tally.Met {
 		return fail(expected, found)
-	}
-	// A clock that is behind the witnesses' is behind.
-	if fresh := time.Unix(int64(j.tally.Fresh), 0).UTC(); j.now.Before(fresh) {
-		j.now = fresh
 	}
 	return pass(expected, found)
 }
@@ -77,7 +73,7 @@ func describeVotes(tally policy.Tally) string {
 }
 
 func (j *judgement) checkpointAge() finding {
-	fresh := time.Unix(int64(j.tally.Fresh), 0).UTC()
+	fresh := stamp(j.tally.Fresh)
 	found := "fresh time " + release.FormatTime(fresh)
 	limit := j.trust.requirements.CheckpointMaxAge
 	if limit.None() {
@@ -103,11 +99,14 @@ func (j *judgement) checkAnchors() finding {
 		if err := tlog.VerifyConsistency(checkpoint.Size, j.checkpoint.Size, checkpoint.Root, j.checkpoint.Root, a.Consistency); err != nil {
 			return refused("", where, err)
 		}
-		cosignatures, err := j.trust.policy.Verify(checkpoint)
-		if err != nil {
-			return refused("", where, err)
+		cosignatures := j.cosignatures
+		// An anchor may be the bundle's own checkpoint.
+		if cosignatures == nil || a.Checkpoint != j.bundle.Checkpoint {
+			if cosignatures, err = j.trust.policy.Verify(checkpoint); err != nil {
+				return refused("", where, err)
+			}
 		}
-		j.anchors = append(j.anchors, anchor{checkpoint: checkpoint, cosignatures: cosignatures})
+		j.anchors = append(j.anchors, anchor{size: checkpoint.Size, tally: j.count(cosignatures)})
 	}
 	return pass("", fmt.Sprintf("%d anchors", len(j.anchors)))
 }

@@ -22,8 +22,8 @@ var releaseChecks = []check{
 	{CodeOrigin, "the origin of a log of the policy", []Code{CodeBundleForm}, (*judgement).origin},
 	{CodeLogSignature, "the log's signature", []Code{CodeOrigin}, (*judgement).logSignature},
 	{CodeQuorum, "cosignatures that meet the quorum", []Code{CodeLogSignature}, (*judgement).quorum},
-	{CodeCheckpointAge, "a fresh checkpoint", []Code{CodeQuorum}, (*judgement).checkpointAge},
 	{CodeAnchors, "anchors that lead to the checkpoint", []Code{CodeOrigin}, (*judgement).checkAnchors},
+	{CodeCheckpointAge, "a fresh checkpoint", []Code{CodeQuorum}, (*judgement).checkpointAge},
 	{CodeInclusion, "every entry in the checkpoint's tree", []Code{CodeBundleForm}, (*judgement).inclusion},
 	{CodeEntries, "authorities, releases, images and at most one roll", []Code{CodeBundleForm}, (*judgement).entries},
 

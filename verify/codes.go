@@ -15,10 +15,10 @@ const (
 	// CodeQuorum: cosignatures meet the quorum, one vote for each operator and
 	// none for the log's.
 	CodeQuorum Code = "quorum"
-	// CodeCheckpointAge: the checkpoint is no older than checkpointMaxAge.
-	CodeCheckpointAge Code = "checkpoint-age"
 	// CodeAnchors: the log signed every anchor, and each leads to the checkpoint.
 	CodeAnchors Code = "anchors"
+	// CodeCheckpointAge: the checkpoint is no older than checkpointMaxAge.
+	CodeCheckpointAge Code = "checkpoint-age"
 	// CodeInclusion: every entry stands at its index of the checkpoint's tree.
 	CodeInclusion Code = "inclusion"
 	// CodeEntries: every entry is well formed, of a type that a bundle holds.

@@ -16,7 +16,7 @@ import (
 // before. The same arguments make the same verdict. Its cost is bounded by the
 // bounds of a bundle, whatever stands in it.
 func Bundle(data []byte, trust *Trust, now time.Time) *Verdict {
-	j := &judgement{trust: trust, data: data, now: now}
+	j := &judgement{trust: trust, data: data, clock: now, now: now}
 	v := &Verdict{About: AboutRelease, Assurance: AssuranceNone}
 	v.Checks = j.run(releaseChecks)
 	v.Result = result(v.Checks)
@@ -29,13 +29,15 @@ func Bundle(data []byte, trust *Trust, now time.Time) *Verdict {
 type judgement struct {
 	trust *Trust
 	data  []byte
-	now   time.Time // never before the fresh time of the checkpoint, once that is known
+	clock time.Time // the caller's now
+	now   time.Time // the later of that and every fresh time verified so far
 	made  []Check
 
-	bundle     *bundle.Bundle
-	checkpoint *tlog.SignedCheckpoint
-	anchors    []anchor // by size
-	tally      policy.Tally
+	bundle       *bundle.Bundle
+	checkpoint   *tlog.SignedCheckpoint
+	cosignatures []tlog.Cosignature // of the checkpoint, once log-signature has passed
+	tally        policy.Tally       // of the checkpoint
+	anchors      []anchor           // by size
 
 	authorities, releases, images, rolls []*entry // by index
 	chain                                *register.Chain
@@ -44,17 +46,16 @@ type judgement struct {
 	deadline time.Time
 }
 
-// anchor is an anchor of the bundle with its checked cosignatures.
+// anchor is an anchor of the bundle and what its checked cosignatures amount to.
 type anchor struct {
-	checkpoint   *tlog.SignedCheckpoint
-	cosignatures []tlog.Cosignature
+	size  uint64
+	tally policy.Tally
 }
 
 // entry is an entry of the bundle, decoded.
 type entry struct {
 	index    uint64
-	prepared *register.Prepared // nil if forged
-	forged   error              // of an authority: one of its own signatures is not
+	prepared *register.Prepared
 }
 
 func (e *entry) release() *release.Release { return e.prepared.Statement.Predicate.(*release.Release) }
@@ -107,6 +108,19 @@ func result(checks []Check) Result {
 	}
 	return result
 }
+
+// count tallies checked cosignatures, and moves now up to their fresh time: a
+// clock that is behind the witnesses' is behind.
+func (j *judgement) count(cosignatures []tlog.Cosignature) policy.Tally {
+	tally := j.trust.policy.Tally(cosignatures, j.trust.requirements.Operators, j.trust.requirements.LogOperator, j.clock)
+	if fresh := stamp(tally.Fresh); tally.Met && j.now.Before(fresh) {
+		j.now = fresh
+	}
+	return tally
+}
+
+// stamp returns the time of a cosignature that counts.
+func stamp(seconds uint64) time.Time { return time.Unix(int64(seconds), 0).UTC() }
 
 // expires notes a deadline and tells whether now is before it.
 func (j *judgement) expires(deadline time.Time) bool {

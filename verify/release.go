@@ -30,17 +30,31 @@ func (j *judgement) imageSignatures() finding   { return j.signed(j.images) }
 
 // signed judges authority, role and signatures of entries, each at its index.
 func (j *judgement) signed(entries []*entry) finding {
-	for _, e := range entries {
-		if err := j.chain.CheckSigned(e.index, e.prepared, nil); err != nil {
-			return refused("", indexed(e.index), err)
-		}
-	}
-	return pass("", fmt.Sprintf("%d entries signed", len(entries)))
+	return each(entries, fmt.Sprintf("%d entries signed", len(entries)), func(e *entry) error {
+		return j.chain.CheckSigned(e.index, e.prepared, nil)
+	})
 }
 
-// releaseImages compares the release's subjects with the images one to one.
+// each judges entries one by one. One that is refused weighs more than one that
+// cannot be judged.
+func each(entries []*entry, found string, judge func(*entry) error) finding {
+	sum := pass("", found)
+	for _, e := range entries {
+		if err := judge(e); err != nil {
+			sum = refused("", indexed(e.index), err)
+			if sum.status == StatusFail {
+				break
+			}
+		}
+	}
+	return sum
+}
+
+// releaseImages compares the release's subjects with the images one to one. A
+// release of an image that was not logged before it is void, so the images
+// precede every release entry: the oldest, which an age counts from, too.
 func (j *judgement) releaseImages() finding {
-	r := j.judged.release()
+	r, first := j.judged.release(), j.releases[0].index
 	have := make(map[release.Digest]bool, len(j.images))
 	for _, e := range j.images {
 		digest := e.prepared.Digest
@@ -49,8 +63,8 @@ func (j *judgement) releaseImages() finding {
 			return fail("", "image "+digest.String()+" twice")
 		case !slices.Contains(r.Images, digest):
 			return fail("", "image "+digest.String()+" is not of the release")
-		case e.index > j.judged.index:
-			return fail("images logged before their release", fmt.Sprintf("image at index %d, release at index %d", e.index, j.judged.index))
+		case e.index > first:
+			return fail("images logged before every release of them", fmt.Sprintf("image at index %d, release at index %d", e.index, first))
 		}
 		have[digest] = true
 	}
@@ -63,12 +77,9 @@ func (j *judgement) releaseImages() finding {
 }
 
 func (j *judgement) imageStatements() finding {
-	for _, e := range j.images {
-		if err := release.CheckImage(e.image()); err != nil {
-			return refused("", indexed(e.index), err)
-		}
-	}
-	return pass("", fmt.Sprintf("%d images", len(j.images)))
+	return each(j.images, fmt.Sprintf("%d images", len(j.images)), func(e *entry) error {
+		return release.CheckImage(e.image())
+	})
 }
 
 func (j *judgement) osImage() finding {

@@ -33,7 +33,7 @@ func collect(with []Option) options {
 }
 
 // Prepared is an entry, decoded, with a note of which of its signatures have
-// been verified. It is made by [Prepare] alone and its members are not to be
+// been verified. It is made by [Prepare] or [Decode] alone and its members are not to be
 // changed. It belongs to one goroutine at a time: judging it may verify
 // signatures and notes that too.
 type Prepared struct {
@@ -63,6 +63,18 @@ func Prepare(entry []byte, known *release.Authority, with ...Option) (*Prepared,
 		return nil, refusal
 	}
 	if refusal := p.verifyEarly(known, collect(with).foreign); refusal != nil {
+		return nil, refusal
+	}
+	return p, nil
+}
+
+// Decode decodes an entry and verifies no signature: for who holds entries of
+// unknown origin and judges them with a [Chain], which verifies each signature
+// when it counts, after everything that is cheaper. The error is a
+// *release.Refusal about the form of the entry.
+func Decode(entry []byte) (*Prepared, error) {
+	p, _, refusal := decode(entry)
+	if refusal != nil {
 		return nil, refusal
 	}
 	return p, nil

@@ -35,9 +35,6 @@ func (b *Bundle) parseCheckpoint(member, note string) (*tlog.SignedCheckpoint, e
 	if checkpoint.Origin != b.Origin {
 		return nil, refuse(member, "origin "+checkpoint.Origin, "the bundle's origin, "+quote(b.Origin))
 	}
-	if holdsSeparator(note) {
-		return nil, refuse(member, "U+2028 or U+2029", "a note without them")
-	}
 	return checkpoint, nil
 }
 

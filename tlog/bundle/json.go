@@ -1,109 +1,190 @@
 package bundle
 
 import (
-	"bytes"
-	"encoding/json"
+	"encoding/base64"
+	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 
+	"github.com/muster-log/muster/internal/strictjson"
 	"github.com/muster-log/muster/tlog"
 )
 
-// The JSON of a bundle. Members stand in the order of RFC 8785, so that the
-// standard encoder, told not to escape for HTML, writes canonical bytes. Lists
-// are bounded while they are read: a peer's bytes must not grow in memory.
-type (
-	object struct {
-		Anchors    anchorList `json:"anchors"`
-		Checkpoint string     `json:"checkpoint"`
-		Entries    entryList  `json:"entries"`
-		Origin     string     `json:"origin"`
-	}
-	anchorObject struct {
-		Checkpoint  string   `json:"checkpoint"`
-		Consistency hashList `json:"consistency"`
-	}
-	entryObject struct {
-		Envelope  []byte   `json:"envelope"`
-		Inclusion hashList `json:"inclusion"`
-		Index     uint64   `json:"index"`
-	}
-	anchorList []anchorObject
-	entryList  []entryObject
-	hashList   []tlog.Hash
-)
-
-func (l *anchorList) UnmarshalJSON(data []byte) (err error) {
-	*l, err = decodeList[anchorObject](data, MaxAnchors)
-	return err
+// limits bound the JSON of a bundle while it is read, so that a peer's bytes do
+// not grow in memory: the values of the largest bundle, and its depth.
+var limits = strictjson.Limits{
+	Depth:  4,
+	Values: 5 + MaxAnchors*(3+tlog.MaxProofHashes) + MaxEntries*(4+tlog.MaxProofHashes),
 }
 
-func (l *entryList) UnmarshalJSON(data []byte) (err error) {
-	*l, err = decodeList[entryObject](data, MaxEntries)
-	return err
-}
-
-func (l *hashList) UnmarshalJSON(data []byte) (err error) {
-	*l, err = decodeList[tlog.Hash](data, tlog.MaxProofHashes)
-	return err
-}
-
-// decodeList reads a list of at most so many elements.
-func decodeList[T any](data []byte, most int) ([]T, error) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
-		return nil, fmt.Errorf("got %s, want a list", quote(string(data)))
-	}
-	list := []T{}
-	for decoder.More() {
-		if len(list) == most {
-			return nil, fmt.Errorf("list of more than %d elements", most)
-		}
-		var element T
-		if err := decoder.Decode(&element); err != nil {
-			return nil, err
-		}
-		list = append(list, element)
-	}
-	return list, nil
-}
-
-// decode reads JSON of this shape, canonical or not; Parse compares afterwards.
+// decode reads canonical JSON of the documented members. Counts and the values
+// of members are judged afterwards, by check.
 func decode(data []byte) (*Bundle, error) {
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil {
-		return nil, &Error{Want: "canonical JSON of the documented members", Err: err}
+	doc, err := strictjson.Parse(data, limits)
+	if err != nil {
+		fault, _ := errors.AsType[*strictjson.Error](err)
+		return nil, refuse(fault.Member, fault.Got, fmt.Sprintf("canonical JSON (RFC 8785): at byte %d %s", fault.Offset, fault.Want))
 	}
-	b := &Bundle{Checkpoint: o.Checkpoint, Origin: o.Origin}
-	for _, a := range o.Anchors {
-		b.Anchors = append(b.Anchors, Anchor{Checkpoint: a.Checkpoint, Consistency: a.Consistency})
+	root := doc.Root()
+	if err := members(root, "anchors", "checkpoint", "entries", "origin"); err != nil {
+		return nil, err
 	}
-	for _, e := range o.Entries {
-		b.Entries = append(b.Entries, Entry{Envelope: e.Envelope, Inclusion: e.Inclusion, Index: e.Index})
+	b := &Bundle{}
+	if b.Checkpoint, err = text(root.Member("checkpoint")); err != nil {
+		return nil, err
+	}
+	if b.Origin, err = text(root.Member("origin")); err != nil {
+		return nil, err
+	}
+	if b.Anchors, err = list(root.Member("anchors"), MaxAnchors, anchor); err != nil {
+		return nil, err
+	}
+	if b.Entries, err = list(root.Member("entries"), MaxEntries, entry); err != nil {
+		return nil, err
 	}
 	return b, nil
 }
 
-// encode writes canonical JSON. Lists are written even where they are nil.
-func (b *Bundle) encode() ([]byte, error) {
-	o := object{Anchors: anchorList{}, Checkpoint: b.Checkpoint, Entries: entryList{}, Origin: b.Origin}
-	for _, a := range b.Anchors {
-		o.Anchors = append(o.Anchors, anchorObject{Checkpoint: a.Checkpoint, Consistency: append(hashList{}, a.Consistency...)})
+func anchor(v strictjson.Value) (a Anchor, err error) {
+	if err := members(v, "checkpoint", "consistency"); err != nil {
+		return a, err
 	}
-	for _, e := range b.Entries {
-		o.Entries = append(o.Entries, entryObject{Envelope: e.Envelope, Inclusion: append(hashList{}, e.Inclusion...), Index: e.Index})
+	if a.Checkpoint, err = text(v.Member("checkpoint")); err != nil {
+		return a, err
 	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(o); err != nil {
-		return nil, &Error{Want: "a bundle that can be written", Err: err}
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+	a.Consistency, err = list(v.Member("consistency"), tlog.MaxProofHashes, hash)
+	return a, err
 }
 
-// separators are the two characters that the standard encoder escapes and RFC
-// 8785 does not.
-const separators = "\u2028\u2029"
+func entry(v strictjson.Value) (e Entry, err error) {
+	if err := members(v, "envelope", "inclusion", "index"); err != nil {
+		return e, err
+	}
+	envelope := v.Member("envelope")
+	encoded, err := text(envelope)
+	if err != nil {
+		return e, err
+	}
+	// The decoder skips line breaks and nothing else, so the length tells.
+	e.Envelope, err = base64.StdEncoding.Strict().DecodeString(encoded)
+	if err == nil && base64.StdEncoding.EncodedLen(len(e.Envelope)) != len(encoded) {
+		err = errors.New("got a line break")
+	}
+	if err != nil {
+		return e, &Error{Member: envelope.Path(), Want: "standard base64 in its canonical form", Err: err}
+	}
+	if e.Inclusion, err = list(v.Member("inclusion"), tlog.MaxProofHashes, hash); err != nil {
+		return e, err
+	}
+	index := v.Member("index")
+	if index.Kind() != strictjson.Number {
+		return e, refuseKind(index, "a number")
+	}
+	e.Index = index.Uint()
+	return e, nil
+}
 
-func holdsSeparator(text string) bool { return strings.ContainsAny(text, separators) }
+func hash(v strictjson.Value) (tlog.Hash, error) {
+	encoded, err := text(v)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	h, err := tlog.ParseHash(encoded)
+	if err != nil {
+		return tlog.Hash{}, &Error{Member: v.Path(), Want: "the base64 of 32 bytes", Err: err}
+	}
+	return h, nil
+}
+
+// members refuses what is not an object of exactly these members. Their order
+// is settled: there is one canonical order.
+func members(v strictjson.Value, names ...string) error {
+	if v.Kind() != strictjson.Object {
+		return refuseKind(v, "an object")
+	}
+	i := 0
+	for name := range v.Members() {
+		if i == len(names) || name != names[i] {
+			return refuse(v.Path(), "member "+name, fmt.Sprintf("exactly the members %v", names))
+		}
+		i++
+	}
+	if i < len(names) {
+		return refuse(v.MemberPath(names[i]), "no such member", "the members "+fmt.Sprint(names))
+	}
+	return nil
+}
+
+func text(v strictjson.Value) (string, error) {
+	if v.Kind() != strictjson.String {
+		return "", refuseKind(v, "a string")
+	}
+	return v.Text(), nil
+}
+
+// list reads a list of at most so many elements, nil if it has none.
+func list[T any](v strictjson.Value, most int, element func(strictjson.Value) (T, error)) ([]T, error) {
+	if v.Kind() != strictjson.List {
+		return nil, refuseKind(v, "a list")
+	}
+	if v.Len() > most {
+		return nil, refuse(v.Path(), fmt.Sprintf("%d elements", v.Len()), fmt.Sprintf("at most %d", most))
+	}
+	if v.Len() == 0 {
+		return nil, nil
+	}
+	read := make([]T, 0, v.Len())
+	for _, inner := range v.Elements() {
+		one, err := element(inner)
+		if err != nil {
+			return nil, err
+		}
+		read = append(read, one)
+	}
+	return read, nil
+}
+
+func refuseKind(v strictjson.Value, want string) error {
+	return refuse(v.Path(), v.Kind().String(), want)
+}
+
+// encode writes canonical JSON. Lists are written even where they are nil.
+func (b *Bundle) encode() []byte {
+	out := []byte(`{"anchors":[`)
+	for i, a := range b.Anchors {
+		out = append(separate(out, i), `{"checkpoint":`...)
+		out = strictjson.AppendString(out, a.Checkpoint)
+		out = append(out, `,"consistency":`...)
+		out = append(appendHashes(out, a.Consistency), '}')
+	}
+	out = append(out, `],"checkpoint":`...)
+	out = strictjson.AppendString(out, b.Checkpoint)
+	out = append(out, `,"entries":[`...)
+	for i, e := range b.Entries {
+		out = append(separate(out, i), `{"envelope":"`...)
+		out = base64.StdEncoding.AppendEncode(out, e.Envelope)
+		out = append(out, `","inclusion":`...)
+		out = appendHashes(out, e.Inclusion)
+		out = append(out, `,"index":`...)
+		out = append(strconv.AppendUint(out, e.Index, 10), '}')
+	}
+	out = append(out, `],"origin":`...)
+	return append(strictjson.AppendString(out, b.Origin), '}')
+}
+
+func appendHashes(out []byte, hashes []tlog.Hash) []byte {
+	out = append(out, '[')
+	for i, h := range hashes {
+		out = append(separate(out, i), '"')
+		out = append(base64.StdEncoding.AppendEncode(out, h[:]), '"')
+	}
+	return append(out, ']')
+}
+
+// separate writes the comma before every element but the first.
+func separate(out []byte, i int) []byte {
+	if i > 0 {
+		return append(out, ',')
+	}
+	return out
+}

@@ -1,13 +1,12 @@
 package bundle
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // Parse reads a proof bundle strictly: at most MaxSize bytes, canonical JSON,
 // every count, order and length as documented, every checkpoint of the bundle's
 // origin. No signature and no proof is checked. The error is an *Error.
+//
+// There is one encoding: Marshal writes the bytes that were read.
 func Parse(data []byte) (*Bundle, error) {
 	if len(data) > MaxSize {
 		return nil, refuse("", fmt.Sprintf("%d bytes", len(data)), fmt.Sprintf("at most %d", MaxSize))
@@ -19,14 +18,6 @@ func Parse(data []byte) (*Bundle, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	// One encoding: whatever the decoder was lenient about shows here.
-	canonical, err := b.encode()
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(canonical, data) {
-		return nil, refuse("", fmt.Sprintf("other bytes from byte %d on", differ(canonical, data)), "canonical JSON (RFC 8785) and nothing after it")
-	}
 	return b, nil
 }
 
@@ -36,22 +27,9 @@ func (b *Bundle) Marshal() ([]byte, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	data, err := b.encode()
-	if err != nil {
-		return nil, err
-	}
+	data := b.encode()
 	if len(data) > MaxSize {
 		return nil, refuse("", fmt.Sprintf("%d bytes", len(data)), fmt.Sprintf("at most %d", MaxSize))
 	}
 	return data, nil
-}
-
-// differ returns where two texts part.
-func differ(a, b []byte) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return min(len(a), len(b))
 }

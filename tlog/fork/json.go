@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/muster-log/muster/internal/strictjson"
 	"github.com/muster-log/muster/tlog"
 )
 
-// object is the JSON of evidence, members in the order of RFC 8785.
+// object is the JSON of evidence. Parse compares what it says with encode.
 type object struct {
 	Checkpoints []string     `json:"checkpoints"`
 	Consistency *[]tlog.Hash `json:"consistency,omitempty"`
@@ -58,19 +59,39 @@ func (e *Evidence) Marshal() ([]byte, error) {
 	if _, err := check(e); err != nil {
 		return nil, err
 	}
-	o := object{Checkpoints: e.Checkpoints[:], Kind: e.Kind, Origin: e.Origin, Witness: e.Witness}
-	if e.Kind == Prefix {
-		o.Consistency, o.Root = new(append([]tlog.Hash{}, e.Consistency...)), &e.Root
-	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(o); err != nil {
-		return nil, fmt.Errorf("fork evidence: %w", err)
-	}
-	data := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	data := e.encode()
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("fork evidence: got %d bytes, want at most %d", len(data), MaxSize)
 	}
 	return data, nil
+}
+
+// encode writes canonical JSON, of each kind its members.
+func (e *Evidence) encode() []byte {
+	out := []byte(`{"checkpoints":[`)
+	out = append(strictjson.AppendString(out, e.Checkpoints[0]), ',')
+	out = append(strictjson.AppendString(out, e.Checkpoints[1]), ']')
+	member := func(name, value string) {
+		out = append(out, `,"`+name+`":`...)
+		out = strictjson.AppendString(out, value)
+	}
+	if e.Kind == Prefix {
+		out = append(out, `,"consistency":[`...)
+		for i, hash := range e.Consistency {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = strictjson.AppendString(out, hash.String())
+		}
+		out = append(out, ']')
+	}
+	member("kind", string(e.Kind))
+	member("origin", e.Origin)
+	if e.Kind == Prefix {
+		member("root", e.Root.String())
+	}
+	if e.Kind == WitnessTime {
+		member("witness", e.Witness)
+	}
+	return append(out, '}')
 }

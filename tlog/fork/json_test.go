@@ -92,6 +92,41 @@ func TestFileIsStrict(t *testing.T) {
 	}
 }
 
+// TestNoCheckpointEscapesEvidence: a log cannot keep its fork out of a file by
+// what it writes into extension lines.
+func TestNoCheckpointEscapesEvidence(t *testing.T) {
+	a := tlogtest.NewLog(t, origin)
+	a.Add([]byte("0"))
+	b := a.Fork(0)
+	b.Add([]byte("1"))
+	for name, extension := range map[string]string{
+		"separators":              "x\u2028\u2029\x7f\u202e",
+		"only what JSON escapes":  strings.Repeat(`"\`, (tlog.MaxNote-500)/2),
+		"what HTML would escape":  "<script>&",
+		"the greatest characters": strings.Repeat("\U0010ffff", 1000),
+	} {
+		var notes []*tlog.SignedCheckpoint
+		for _, log := range []*tlogtest.Log{a, b} {
+			notes = append(notes, log.Sign(tlog.Checkpoint{Origin: origin, Size: 1, Root: log.Root(1), Extensions: []string{extension}}))
+		}
+		e, err := fork.NewSameSize(notes[0], notes[1])
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		data, err := e.Marshal()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		read, err := fork.Parse(data)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := read.Verify(a.Key.Verifier()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestTamperedFileProvesNothing: whichever byte is changed, the file does not
 // parse or does not verify.
 func TestTamperedFileProvesNothing(t *testing.T) {
