@@ -261,9 +261,6 @@ func TestLinks(t *testing.T) {
 
 // TestVerifyBuildsForBrowsers: what a browser runs is what everybody runs.
 func TestVerifyBuildsForBrowsers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the standard library for js/wasm")
-	}
 	command := exec.Command("go", "build", "./verify")
 	command.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
