@@ -37,6 +37,17 @@ type site struct {
 	issuer *logtest.Issuer
 	url    *url.URL
 	policy *policy.Policy
+
+	storage       *embedded.Storage
+	stopFollowing func()
+}
+
+// follow keeps the search index up to date until stopFollowing.
+func (s *site) follow() {
+	following, stop := context.WithCancel(context.Background())
+	var follower sync.WaitGroup
+	follower.Go(func() { s.FollowIndex(following, s.storage.Index) })
+	s.stopFollowing = func() { stop(); follower.Wait() }
 }
 
 // newSite opens a log under a policy; key is of peerOrigin.
@@ -60,18 +71,15 @@ func newSite(t testing.TB, key *tlog.SigningKey, trusted *policy.Policy) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(opened.Close)
-	following, stop := context.WithCancel(context.Background())
-	var follower sync.WaitGroup
-	follower.Go(func() { opened.FollowIndex(following, storage.Index) })
-	t.Cleanup(follower.Wait)
-	t.Cleanup(stop)
 	server := httptest.NewServer(web.New(web.Config{Log: opened, Index: storage.Index, Policy: trusted, Logger: logger}))
 	t.Cleanup(server.Close)
 	address, err := url.Parse(server.URL + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{Log: opened, t: t, key: key, issuer: logtest.NewIssuer(t, peerOrigin), url: address, policy: trusted}
+	s := &site{Log: opened, t: t, key: key, issuer: logtest.NewIssuer(t, peerOrigin), url: address, policy: trusted, storage: storage}
+	s.follow()
+	t.Cleanup(func() { s.stopFollowing() })
 	s.submit(s.issuer.Authority)
 	return s
 }
