@@ -72,7 +72,7 @@ func checkEd25519(public []byte) error {
 	v := new(big.Int).Mul(d, yy)
 	v.Add(v, big.NewInt(1))
 	u := yy.Sub(yy, big.NewInt(1))
-	if big.Jacobi(u.Mul(u, v).Mod(u, p), p) != 1 {
+	if jacobi(limbsOf(u.Mul(u, v).Mod(u, p)), limbsOf(p)) != 1 {
 		return Refuse(CodeKey, "", hex.EncodeToString(public), "an Ed25519 key that is a point of the curve")
 	}
 	return nil

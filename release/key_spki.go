@@ -57,6 +57,9 @@ func parseSPKI(der []byte) (any, error) {
 // checkSPKI checks that der is the one DER encoding of a key of the format, and
 // that the key is not weak.
 func checkSPKI(format KeyFormat, der []byte) error {
+	if raw, found := bytes.CutPrefix(der, ed25519SPKIPrefix); found && format == FormatEd25519 && len(raw) == ed25519.PublicKeySize {
+		return checkEd25519(raw) // the one encoding, by far the most usual key
+	}
 	public, err := parseSPKI(der)
 	if err != nil {
 		return err
