@@ -22,19 +22,21 @@ func limbsOf(n *big.Int) limbs {
 func (a *limbs) isZero() bool { return a[0]|a[1]|a[2]|a[3] == 0 }
 
 // shift divides by 2^n, n below 64.
-func (a *limbs) shift(n int) {
-	for i := range 3 {
-		a[i] = a[i]>>n | a[i+1]<<(64-n)
-	}
+func (a *limbs) shift(n uint) {
+	up := 64 - n
+	a[0] = a[0]>>n | a[1]<<up
+	a[1] = a[1]>>n | a[2]<<up
+	a[2] = a[2]>>n | a[3]<<up
 	a[3] >>= n
 }
 
 // minus returns a-b and whether b is greater.
 func (a *limbs) minus(b *limbs) (difference limbs, below bool) {
 	var borrow uint64
-	for i := range a {
-		difference[i], borrow = bits.Sub64(a[i], b[i], borrow)
-	}
+	difference[0], borrow = bits.Sub64(a[0], b[0], 0)
+	difference[1], borrow = bits.Sub64(a[1], b[1], borrow)
+	difference[2], borrow = bits.Sub64(a[2], b[2], borrow)
+	difference[3], borrow = bits.Sub64(a[3], b[3], borrow)
 	return difference, borrow != 0
 }
 
@@ -49,7 +51,7 @@ func jacobi(a, n limbs) int {
 			// 64 zero bits: (2/n) counts an even number of times.
 			a = limbs{a[1], a[2], a[3], 0}
 		}
-		zeros := bits.TrailingZeros64(a[0])
+		zeros := uint(bits.TrailingZeros64(a[0]))
 		a.shift(zeros)
 		if residue := n[0] & 7; zeros&1 == 1 && (residue == 3 || residue == 5) {
 			sign = -sign
