@@ -60,7 +60,7 @@ An age is a number and s, m, h or d, or none: then every verdict says waived.`,
 	flags.StringArrayVar(&o.products, "product", nil, "an accepted product; may be repeated")
 	flags.StringArrayVar(&o.channels, "channel", nil, "an accepted channel; may be repeated")
 	flags.StringArrayVar(&o.modes, "mode", nil, "an accepted mode of images; may be repeated (default: production)")
-	flags.StringVar(&o.rollAge, "roll-max-age", defaultRollMaxAge, "how old the roll of what is live may be")
+	flags.StringVar(&o.rollAge, "roll-max-age", defaultRollMaxAge, "how old the roll of what is live may be; rolls are not judged yet: anything but none makes every verdict unknown")
 	flags.StringVar(&o.checkpointAge, "checkpoint-max-age", defaultCheckpointMaxAge, "how old the checkpoint may be")
 	flags.StringVar(&o.minimumAge, "minimum-age", defaultMinimumAge, "how long ago a release must have been witnessed")
 	flags.StringVar(&o.consistency, "consistency", "", "with what is remembered: required, or when-possible (default)")
