@@ -23,7 +23,7 @@ type Chain struct {
 	origin  string
 	options options
 	links   []*Link                    // by version, ascending index
-	begun   bool                       // a version named the log's own origin
+	begun   *Link                      // the first version that named the log's own origin
 	retired *Link                      // the version that named another origin after that
 	listed  map[release.KeyID]listing  // compromised, as listed, for this origin
 	struck  map[release.Digest]listing // compromised, by SPKI
@@ -77,7 +77,7 @@ func (c *Chain) Retired() (uint64, bool) {
 
 // Begun reports whether a version names the log's own origin. Until then a
 // successor log admits nothing but its predecessors' authority chain.
-func (c *Chain) Begun() bool { return c.begun }
+func (c *Chain) Begun() bool { return c.begun != nil }
 
 // Add checks that p is the next version of the authority (its place, its
 // succession, its signatures) and appends it. Dates are not judged here: log
@@ -139,10 +139,12 @@ func (c *Chain) append(link *Link) {
 		c.origin = link.Authority.Origin
 	}
 	switch {
-	case link.Authority.Origin == c.origin:
-		c.begun = true
-	case c.begun:
-		c.retired = link
+	case link.Authority.Origin != c.origin:
+		if c.begun != nil {
+			c.retired = link
+		}
+	case c.begun == nil:
+		c.begun = link
 	}
 	c.list(link)
 }

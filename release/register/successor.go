@@ -25,7 +25,7 @@ func (c *Chain) checkPlace(index uint64, statement *release.Statement) *release.
 	case c.retired != nil && index > c.retired.Index:
 		return release.Refuse(CodeLogRetired, "", "an entry after the authority at index "+strconv.FormatUint(c.retired.Index, 10),
 			"none: the log was retired in favour of "+c.retired.Authority.Origin)
-	case !c.begun && !isAuthority:
+	case !isAuthority && (c.begun == nil || index < c.begun.Index):
 		return release.Refuse(CodeSuccessorChain, "predicateType", string(statement.Type),
 			"the authority chain up to the version that names "+c.origin)
 	}
@@ -37,7 +37,7 @@ func (c *Chain) checkPlace(index uint64, statement *release.Statement) *release.
 // everything up to and with the version that names the log's own origin. An
 // entry 0 that names the log's own origin is an ordinary first entry.
 func (c *Chain) inherited(authority *release.Authority) bool {
-	if c.begun || c.origin == "" {
+	if c.begun != nil || c.origin == "" {
 		return false
 	}
 	return len(c.links) > 0 || authority.Origin != c.origin

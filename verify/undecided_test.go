@@ -1,0 +1,173 @@
+package verify_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/releasetest"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/bundle"
+	"github.com/muster-log/muster/verify"
+)
+
+// sshKey returns a named key in the format ssh, whose signatures nothing here verifies.
+func sshKey(name string) release.Key {
+	raw := releasetest.KeyFromName(name).Key().Public[12:]
+	var blob []byte
+	for _, part := range [][]byte{[]byte("ssh-ed25519"), raw} {
+		blob = append(binary.BigEndian.AppendUint32(blob, uint32(len(part))), part...)
+	}
+	return release.Key{Format: release.FormatSSH, Public: blob}
+}
+
+// sshSite lets one ssh key sign images, and one other key too.
+func sshSite(t *testing.T) (*site, release.KeyID) {
+	key := sshKey("hardware")
+	return newSite(t, func(a *release.Authority) {
+		a.Keys[key.ID()] = key
+		at := slices.IndexFunc(a.Roles, func(r release.Role) bool { return r.Name == release.RoleImage })
+		a.Roles[at] = siteRole(release.RoleImage, 1, "ci")
+		a.Roles[at].Keys = slices.SortedFunc(slices.Values(append(a.Roles[at].Keys, key.ID())), release.KeyID.Compare)
+	}), key.ID()
+}
+
+// resign logs the newest entry's payload anew, with this signature alone.
+func (s *site) resign(signature release.Signature) (uint64, release.Digest) {
+	s.Helper()
+	newest, err := release.ParseEnvelope(s.log.Entry(s.log.Size() - 1))
+	if err != nil {
+		s.Fatal(err)
+	}
+	newest.Signatures = []release.Signature{signature}
+	entry, err := newest.Marshal()
+	if err != nil {
+		s.Fatal(err)
+	}
+	*s.log = *s.log.Fork(s.log.Size() - 1)
+	return s.log.Add(entry), newest.PayloadDigest()
+}
+
+// TestSignatureThatCannotBeJudged: another program may know the format, so this
+// one cannot tell. It never passes.
+func TestSignatureThatCannotBeJudged(t *testing.T) {
+	s, ssh := sshSite(t)
+	s.system()
+	_, system := s.resign(release.Signature{KeyID: ssh, Sig: []byte("SSHSIG")})
+	s.release([]release.Digest{system})
+	v := s.judge(marshal(t, s.bundle()))
+	wantStatus(t, v, verify.Unknown, verify.CodeImageSignatures, verify.StatusNotChecked)
+	wantStatus(t, v, verify.Unknown, verify.CodeStruck, verify.StatusNotChecked)
+}
+
+// TestFalseWeighsMoreThanUndecided, in whatever order they stand.
+func TestFalseWeighsMoreThanUndecided(t *testing.T) {
+	for _, falseFirst := range []bool{true, false} {
+		s, ssh := sshSite(t)
+		undecided := release.Signature{KeyID: ssh, Sig: []byte("SSHSIG")}
+		forged := release.Signature{KeyID: siteRole("", 0, "ci").Keys[0], Sig: make([]byte, 64)}
+		if falseFirst {
+			undecided, forged = forged, undecided
+		}
+		s.system()
+		_, system := s.resign(undecided)
+		s.model()
+		_, model := s.resign(forged)
+		s.release([]release.Digest{system, model})
+		wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImageSignatures)
+	}
+}
+
+// withProfile adds an evidence profile whose rules are not built to the newest entry.
+func (s *site) withProfile() (uint64, release.Digest) {
+	s.Helper()
+	newest, err := release.ParseEnvelope(s.log.Entry(s.log.Size() - 1))
+	if err != nil {
+		s.Fatal(err)
+	}
+	payload := bytes.Replace(newest.Payload, []byte(`"measurements":{`), []byte(`"measurements":{"tdx-uki/v1":{},`), 1)
+	entry := releasetest.Sign(s, payload, "ci")
+	*s.log = *s.log.Fork(s.log.Size() - 1)
+	return s.log.Add(entry), digestOf(string(payload))
+}
+
+// TestProfileThatIsNotBuilt: unknown, unless something else in the bundle is no
+// entry at all.
+func TestProfileThatIsNotBuilt(t *testing.T) {
+	s := newSite(t)
+	_, system := s.system()
+	s.model()
+	_, model := s.withProfile()
+	s.release([]release.Digest{system, model})
+	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeEntries, verify.StatusNotChecked)
+	s.log.Add([]byte("no envelope"))
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeEntries)
+}
+
+// TestRollIsNamedAsNotJudged: a roll in the bundle neither helps nor is it passed
+// over in silence.
+func TestRollIsNamedAsNotJudged(t *testing.T) {
+	s := newSite(t).standard()
+	statement, err := release.NewRoll(&release.Roll{Issued: s.clock, Authority: s.inForce, Product: siteProduct, Origin: siteOrigin, Size: 4, Root: release.Digest(s.log.Root(4)), Rules: release.RollRules})
+	index, _ := s.add(statement, err, "rel1")
+	v := s.judge(marshal(t, s.bundle()))
+	wantStatus(t, v, verify.Pass, verify.CodeRollAge, verify.StatusWaived)
+	if c, _ := v.Check(verify.CodeRollAge); index != 4 || c.Found != "the roll at index 4 is not judged" {
+		t.Errorf("found %q", c.Found)
+	}
+	s.requirements.RollMaxAge = siteDuration(t, "99999d")
+	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeRollAge, verify.StatusNotChecked)
+}
+
+// TestClockBehindTheWitnesses: now is the latest of the clock and what a quorum
+// has signed, on the checkpoint or on an anchor.
+func TestClockBehindTheWitnesses(t *testing.T) {
+	s := newSite(t, func(a *release.Authority) { a.Expires = a.Issued.Add(30 * time.Minute) }).standard()
+	data := marshal(t, s.bundle())
+	before := s.clock.Add(28 * time.Minute)
+	wantPass(t, s.judgeAt(data, before))
+
+	later := s.clock.Add(31 * time.Minute)
+	s.clock = later
+	wantFail(t, s.judgeAt(marshal(t, s.bundle()), before), verify.CodeAuthorityExpires)
+
+	anchored := func(numbers ...int) []byte {
+		s.clock = later
+		anchor := s.checkpoint(2, numbers...)
+		s.clock = siteStart
+		b := s.log.Bundle(s.checkpoint(4), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3)
+		return marshal(t, b)
+	}
+	wantFail(t, s.judgeAt(anchored(1, 2), before), verify.CodeAuthorityExpires)
+	// One witness is no quorum, and sets no clock.
+	wantPass(t, s.judgeAt(anchored(1), before))
+}
+
+// TestAnchorThatIsTheCheckpoint is judged as any other.
+func TestAnchorThatIsTheCheckpoint(t *testing.T) {
+	s := newSite(t).standard()
+	b := s.bundle()
+	b.Anchors = []bundle.Anchor{{Checkpoint: b.Checkpoint}}
+	s.requirements.MinimumAge = siteDuration(t, "1h")
+	wantPass(t, s.judge(marshal(t, b)))
+	wantFail(t, s.judgeAt(marshal(t, b), s.clock.Add(time.Hour-time.Second)), verify.CodeMinimumAge)
+
+	// Of one size the earliest known time counts.
+	s.clock = s.clock.Add(2 * time.Hour)
+	later := s.log.Bundle(s.checkpoint(4), []*tlog.SignedCheckpoint{s.checkpoint(4)}, 0, 1, 2, 3)
+	wantFail(t, s.judgeAt(marshal(t, later), s.clock), verify.CodeMinimumAge)
+	later.Anchors[0].Checkpoint = b.Checkpoint
+	wantPass(t, s.judgeAt(marshal(t, later), s.clock))
+
+	signature := bytes.LastIndex([]byte(b.Checkpoint), []byte("w3.example")) + 40
+	forged := []byte(b.Checkpoint)
+	forged[signature] ^= 1
+	b.Checkpoint = string(forged)
+	b.Anchors[0].Checkpoint = b.Checkpoint
+	v := s.judge(marshal(t, b))
+	wantFail(t, v, verify.CodeQuorum)
+	wantStatus(t, v, verify.Fail, verify.CodeAnchors, verify.StatusFail)
+}
