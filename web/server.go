@@ -49,6 +49,9 @@ type Config struct {
 	// PublishWait is how long a submission waits for its publication: default
 	// api.DefaultPublishWait; negative: none.
 	PublishWait time.Duration
+	// BodyTimeout is how long a submission may take to arrive: default
+	// api.DefaultBodyTimeout.
+	BodyTimeout time.Duration
 	// Now is the clock: default time.Now.
 	Now func() time.Time
 	// Logger: default slog.Default().
@@ -83,6 +86,7 @@ func New(config Config) *Server {
 		Index:       config.Index,
 		Policy:      config.Policy.Marshal(),
 		PublishWait: config.PublishWait,
+		BodyTimeout: config.BodyTimeout,
 		Stopping:    s.stopping,
 	}).Register(s.echo)
 	pages.New(pages.Config{

@@ -224,8 +224,7 @@ func TestSubmissionsAtOnce(t *testing.T) {
 // TestSlowBodyIsCutOff: a submission that does not arrive holds its place for a
 // bounded time.
 func TestSlowBodyIsCutOff(t *testing.T) {
-	t.Parallel()
-	s := webtest.New(t, webtest.Options{})
+	s := webtest.New(t, webtest.Options{BodyTimeout: 100 * time.Millisecond})
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -242,10 +241,22 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 	}
 }
 
+// TestWaitOutlivesTheBodysDeadline: how long a body may take to arrive does not
+// bound how long the answer waits for witnesses.
+func TestWaitOutlivesTheBodysDeadline(t *testing.T) {
+	s := webtest.New(t, webtest.Options{BodyTimeout: 50 * time.Millisecond, PublishWait: 20 * time.Second})
+	s.Witnesses.Send("w1", "w2")
+	time.AfterFunc(400*time.Millisecond, func() { s.Witnesses.Send() })
+	entry, _ := s.Sign(s.Model("llama", "3.1"))
+	if status, _, body := post(t, s, entry); status != http.StatusCreated {
+		t.Errorf("got %d %s", status, body)
+	}
+}
+
 // TestBodyIsNotReadWhereItIsRefused: what is too long, by its length or by what
 // arrives, is refused while most of it has not been sent.
 func TestBodyIsNotReadWhereItIsRefused(t *testing.T) {
-	s := webtest.New(t, webtest.Options{})
+	s := webtest.New(t, webtest.Options{BodyTimeout: 300 * time.Millisecond})
 	for name, framing := range map[string]string{"declared": "Content-Length: 1000000000", "chunked": "Transfer-Encoding: chunked"} {
 		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {

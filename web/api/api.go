@@ -15,6 +15,10 @@ const (
 	// answer's header (45 s).
 	DefaultPublishWait = 30 * time.Second
 
+	// DefaultBodyTimeout bounds how long a submission may take to arrive: 64 KiB
+	// on a bad line.
+	DefaultBodyTimeout = 10 * time.Second
+
 	// DefaultReceiving bounds how many submissions are read and admitted at
 	// once: at the greatest size of an entry they hold 64 MiB.
 	DefaultReceiving = 1024
@@ -33,6 +37,8 @@ type Config struct {
 	Policy []byte
 	// PublishWait: default DefaultPublishWait; negative: none.
 	PublishWait time.Duration
+	// BodyTimeout: default DefaultBodyTimeout.
+	BodyTimeout time.Duration
 	// Receiving: default DefaultReceiving.
 	Receiving int
 	// Waiting: default DefaultWaiting.
@@ -53,6 +59,9 @@ type API struct {
 func New(config Config) *API {
 	if config.PublishWait == 0 {
 		config.PublishWait = DefaultPublishWait
+	}
+	if config.BodyTimeout == 0 {
+		config.BodyTimeout = DefaultBodyTimeout
 	}
 	if config.Receiving == 0 {
 		config.Receiving = DefaultReceiving

@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// bodyTimeout bounds how long a submission may take to arrive: 64 KiB on a
-	// bad line.
-	bodyTimeout = 10 * time.Second
 	// receiveWait is how long a submission waits for its turn to be read.
 	receiveWait = 2 * time.Second
 	// admitTimeout bounds admission and the write to the disk. It does not end
@@ -94,7 +91,7 @@ func (a *API) admit(c echo.Context) (log.Receipt, error) {
 		c.Response().Header().Set("Connection", "close")
 		return log.Receipt{}, &Error{Code: CodeBusy, Retry: retrySoon, Detail: "too many submissions are under way; send the same bytes again"}
 	}
-	entry, err := receive(c)
+	entry, err := receive(c, a.config.BodyTimeout)
 	if err != nil {
 		return log.Receipt{}, err
 	}
@@ -109,9 +106,8 @@ func (a *API) admit(c echo.Context) (log.Receipt, error) {
 }
 
 // receive reads a submission, bounded in bytes and time.
-func receive(c echo.Context) ([]byte, error) {
-	// A recorder in a test has no deadline to set; a connection has.
-	if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+func receive(c echo.Context, timeout time.Duration) ([]byte, error) {
+	if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, release.MaxEntry))
@@ -122,7 +118,7 @@ func receive(c echo.Context) ([]byte, error) {
 		c.Response().Header().Set("Connection", "close")
 		detail := "the body did not arrive whole"
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			detail = "the body did not arrive within " + bodyTimeout.String()
+			detail = "the body did not arrive within " + timeout.String()
 		}
 		return nil, &Error{Code: CodeBody, Detail: detail, Err: err}
 	}

@@ -55,6 +55,8 @@ type Options struct {
 	Entries [][]byte
 	// PublishWait: default a second.
 	PublishWait time.Duration
+	// BodyTimeout: default the server's.
+	BodyTimeout time.Duration
 	// Logger: default none.
 	Logger *slog.Logger
 	// URL is the public address that the server is told.
@@ -103,7 +105,7 @@ func New(tb testing.TB, o Options) *Site {
 	tb.Cleanup(stop)
 
 	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Policy: s.Policy, Operators: tlogtest.Operators(s.Witnesses.all...), LogOperator: "log.example",
-		URL: o.URL, PublishWait: o.PublishWait, Now: s.Now, Logger: o.Logger})
+		URL: o.URL, PublishWait: o.PublishWait, BodyTimeout: o.BodyTimeout, Now: s.Now, Logger: o.Logger})
 	server := httptest.NewServer(s.Server)
 	tb.Cleanup(server.Close)
 	s.URL = server.URL
