@@ -3,6 +3,7 @@ package fork_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +165,15 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("reads %q, writes %q", data, again)
 		}
 	})
+}
+
+// TestDocumentedEvidence: the example of the documentation is what this code writes.
+func TestDocumentedEvidence(t *testing.T) {
+	text, err := os.ReadFile("../../docs/formats/fork.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if example := "\n    " + string(files(t)[fork.Prefix]) + "\n"; !strings.Contains(string(text), example) {
+		t.Errorf("docs/formats/fork.md does not show, as a line of its own:%s", example)
+	}
 }
