@@ -199,6 +199,22 @@ func TestLivePage(t *testing.T) {
 	getPage(t, s, "/entries/2").contains(t, "withdrawn", "The reason: entry 4")
 }
 
+// TestLivePageIsBounded: a log of many products does not make a page without end.
+func TestLivePageIsBounded(t *testing.T) {
+	s := webtest.New(t, webtest.Options{})
+	for i := range 103 {
+		image := s.Model("llama", "3.1")
+		image.Product = fmt.Sprintf("acme/product-%03d", i)
+		entry, _ := s.Sign(image)
+		s.Submit(entry)
+	}
+	p := getPage(t, s, "/")
+	p.contains(t, "acme/product-099", "3 more products")
+	if strings.Contains(p.text, "acme/product-100") {
+		t.Error("more products are shown than a page has")
+	}
+}
+
 func TestLivePageSaysWhoIsMissing(t *testing.T) {
 	s := webtest.New(t, webtest.Options{})
 	s.Witnesses.Send("w1", "w3")

@@ -15,13 +15,18 @@ import (
 	"github.com/muster-log/muster/release/register"
 )
 
-// maxLiveShown bounds the live releases of one channel on the page; the others
-// are in the list.
-const maxLiveShown = 20
+const (
+	// maxLiveShown bounds the live releases of one channel on the page; the
+	// others are in the list.
+	maxLiveShown = 20
+	// maxProducts bounds the products on the page.
+	maxProducts = 100
+)
 
 type liveView struct {
 	Checkpoint checkpointView
 	Products   []productView
+	More       int // products that are not shown
 	Void       uint64
 	Unknown    uint64
 	Retired    bool
@@ -90,7 +95,9 @@ func (p *Pages) live(c echo.Context) error {
 				modes[channel.Name] = channel.Mode
 			}
 		}
-		for _, product := range state.Products() {
+		products := state.Products()
+		view.More = max(0, len(products)-maxProducts)
+		for _, product := range products[:len(products)-view.More] {
 			live, _ := state.LiveAt(product, newest.Checkpoint.Size)
 			all = append(all, found{product, live})
 			for _, entry := range live {
