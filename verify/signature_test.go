@@ -76,6 +76,49 @@ func TestPinnedAuthorityWithForgedSignatures(t *testing.T) {
 	wantFail(t, v, verify.CodeAuthorityChain)
 }
 
+// TestPinnedAuthorityElsewhere: the pin is of entry 0, not of a copy of it that a
+// faulty log let in.
+func TestPinnedAuthorityElsewhere(t *testing.T) {
+	s := newSite(t)
+	s.log.Add(s.log.Entry(0))
+	s.standard()
+	wantFail(t, s.judge(marshal(t, s.bundle(1, 2, 3, 4))), verify.CodeAuthorityPin)
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeAuthorityChain)
+	wantPass(t, s.judge(marshal(t, s.bundle(0, 2, 3, 4))))
+}
+
+// TestImageTwice: a copy of an image that a faulty log let in is refused.
+func TestImageTwice(t *testing.T) {
+	s := newSite(t)
+	_, system := s.system()
+	s.log.Add(s.log.Entry(1))
+	s.release([]release.Digest{system})
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImages)
+	wantPass(t, s.judge(marshal(t, s.bundle(0, 1, 3))))
+}
+
+// TestChannelOfItsTime: a channel's mode is the one of the authority in force at
+// the release.
+func TestChannelOfItsTime(t *testing.T) {
+	s := newSite(t)
+	_, system := s.system(func(i *release.Image) { i.Mode = release.ModeResearch })
+	s.release([]release.Digest{system}, func(r *release.Release) { r.Channel = "lab" })
+	s.rotate(func(a *release.Authority) {
+		a.Channels = []release.Channel{{Name: "lab", Mode: release.ModeProduction}, {Name: "stable", Mode: release.ModeProduction}}
+	})
+	s.requirements.Channels, s.requirements.Modes = []string{"lab"}, []release.Mode{release.ModeResearch}
+	wantPass(t, s.judge(marshal(t, s.bundle())))
+	s.release([]release.Digest{system}, func(r *release.Release) { r.Channel, r.NotAfter = "lab", r.NotAfter.Add(day) })
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeChannelMode)
+}
+
+// TestMinimumSecurityVersionIsInclusive: the least that is accepted.
+func TestMinimumSecurityVersionIsInclusive(t *testing.T) {
+	s := newSite(t).standard()
+	s.requirements.MinimumSecurityVersion = map[string]uint64{"model/llama": 1, "os/another": 9}
+	wantPass(t, s.judge(marshal(t, s.bundle())))
+}
+
 // TestC11ThiefsRenewal: a stolen key renews a release. What the key signed is
 // struck; the good entry before it is live again.
 func TestC11ThiefsRenewal(t *testing.T) {
@@ -134,6 +177,9 @@ func TestC11ReleaseAfterRetirement(t *testing.T) {
 	s.release([]release.Digest{system})
 	v := s.judge(marshal(t, s.bundle()))
 	wantFail(t, v, verify.CodeAuthorityOrigin)
+	if c, _ := v.Check(verify.CodeAuthorityOrigin); !strings.Contains(c.Found, "retired at index 2") {
+		t.Errorf("found %s", c.Found)
+	}
 	wantStatus(t, v, verify.Fail, verify.CodeReleaseSignatures, verify.StatusFail)
 	if c, _ := v.Check(verify.CodeReleaseSignatures); !strings.Contains(c.Found, "log-retired") {
 		t.Errorf("found %s", c.Found)
