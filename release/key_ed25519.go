@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/hex"
+	"errors"
 	"slices"
 
-	"filippo.io/edwards25519"
+	"github.com/muster-log/muster/internal/ed25519key"
 )
 
 // ed25519SPKIPrefix is the SubjectPublicKeyInfo of an Ed25519 key (RFC 8410)
@@ -27,22 +28,17 @@ func verifyEd25519(spki, payload, sig []byte) bool {
 }
 
 // checkEd25519 checks that a raw key is the canonical encoding of a point of
-// the curve, not of small order: under such a point one signature fits at least
-// every eighth payload. It does not check that the point lies in the subgroup of
-// prime order: only its owner could make another, and verification without
-// cofactor is one function of the bytes for those too.
+// the curve, not of small order.
 func checkEd25519(public []byte) error {
-	point, err := new(edwards25519.Point).SetBytes(public)
-	if err != nil {
-		return Refuse(CodeKey, "", hex.EncodeToString(public), "an Ed25519 key of 32 bytes that is a point of the curve")
+	err := ed25519key.Check(public)
+	if err == nil {
+		return nil
 	}
-	cleared := new(edwards25519.Point).MultByCofactor(point)
-	if cleared.Equal(edwards25519.NewIdentityPoint()) == 1 {
-		return Refuse(CodeKeyWeak, "", hex.EncodeToString(public), "an Ed25519 key that is not of small order")
+	code := CodeKey
+	if errors.Is(err, ed25519key.ErrSmallOrder) {
+		code = CodeKeyWeak
 	}
-	// SetBytes takes y of 2^255-19 and above, as RFC 8032 does not.
-	if !bytes.Equal(point.Bytes(), public) {
-		return Refuse(CodeKey, "", hex.EncodeToString(public), "an Ed25519 key in its canonical encoding: y below 2^255-19")
-	}
-	return nil
+	refusal := Refuse(code, "", hex.EncodeToString(public), "an Ed25519 key in its canonical encoding, not of small order")
+	refusal.Err = err
+	return refusal
 }

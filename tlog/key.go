@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"filippo.io/mldsa"
+
+	"github.com/muster-log/muster/internal/ed25519key"
 )
 
 // KeyType is the signature type identifier byte of a note key.
@@ -76,7 +78,7 @@ func NewVerifierKey(name string, t KeyType, public []byte) (VerifierKey, error) 
 	key := VerifierKey{Name: name, KeyID: keyID(name, t, public), Type: t, Public: bytes.Clone(public)}
 	switch t {
 	case TypeEd25519, TypeCosignatureEd25519:
-		if err := checkEd25519(public); err != nil {
+		if err := ed25519key.Check(public); err != nil {
 			return VerifierKey{}, fmt.Errorf("key of %s: %w", quote(name), err)
 		}
 	case TypeCosignatureMLDSA44:
