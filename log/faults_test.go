@@ -85,6 +85,8 @@ func TestNothingIsSignedOrAnsweredBeforeItIsDurable(t *testing.T) {
 	f.published(0)
 	entry, digest := f.issuer.Image()
 	reached, release := make(chan struct{}), make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(free) // or a test that fails would hang
 	f.storage.OnAppend(func(int) (int, error) {
 		close(reached)
 		<-release
@@ -112,7 +114,7 @@ func TestNothingIsSignedOrAnsweredBeforeItIsDurable(t *testing.T) {
 	if status := f.Status(); status.Size != 1 {
 		t.Errorf("status says size %d", status.Size)
 	}
-	close(release)
+	free()
 	if err := <-submitted; !errors.Is(err, log.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -248,6 +249,8 @@ func TestSubmissionsGivenUpQueuedAndLate(t *testing.T) {
 	f.queue = 1
 	f.open()
 	reached, release := make(chan struct{}), make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(free) // or a test that fails would hang
 	f.storage.OnAppend(func(entries int) (int, error) {
 		reached <- struct{}{}
 		<-release
@@ -272,7 +275,7 @@ func TestSubmissionsGivenUpQueuedAndLate(t *testing.T) {
 		t.Errorf("given up: got %v", err)
 	}
 	f.storage.OnAppend(nil)
-	close(release)
+	free()
 	if err := <-heldErr; err != nil {
 		t.Errorf("held: %v", err)
 	}

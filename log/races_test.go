@@ -1,0 +1,125 @@
+package log_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/log/logtest"
+	"github.com/muster-log/muster/release/register"
+)
+
+// L10: releases that race for one version: one wins, and the same one after a
+// replay.
+func TestL10OneOfManyWins(t *testing.T) {
+	f := newFixture(t).open()
+	const racers = 32
+	entries := make([][]byte, racers)
+	for i := range entries {
+		image, digest := f.issuer.Image(logtest.OS)
+		f.submit(image)
+		entries[i], _ = f.issuer.Release("1", digest)
+	}
+	size := len(f.storage.Entries())
+	var group sync.WaitGroup
+	var won atomic.Int64
+	start := make(chan struct{})
+	for _, entry := range entries {
+		group.Go(func() {
+			<-start
+			_, err := f.Submit(context.Background(), entry)
+			switch {
+			case err == nil:
+				won.Add(1)
+			case codeOf(t, err) != register.CodeReleaseTaken:
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	close(start)
+	group.Wait()
+	if got := len(f.storage.Entries()); won.Load() != 1 || got != size+1 {
+		t.Fatalf("%d won, %d entries more", won.Load(), got-size)
+	}
+	f.published(uint64(size))
+	f.reopen()
+	f.View(func(state *register.State) {
+		if live := state.Live(logtest.Product); len(live) != 1 || live[0].Index != uint64(size) || state.Void() != 0 {
+			t.Errorf("after the replay %d are live and %d void", len(live), state.Void())
+		}
+	})
+}
+
+// L10: an admission that races a withdrawal is decided by the index.
+func TestL10AdmissionRacesWithdrawal(t *testing.T) {
+	f := newFixture(t).open()
+	for round := range 20 {
+		image, digest := f.issuer.Image(logtest.OS)
+		f.submit(image)
+		approved, _ := f.issuer.Release(fmt.Sprint("r", round), digest)
+		var group sync.WaitGroup
+		var released, withdrawn log.Receipt
+		var err error
+		group.Go(func() { released, err = f.Submit(context.Background(), approved) })
+		group.Go(func() {
+			var failed error
+			if withdrawn, failed = f.Submit(context.Background(), f.issuer.Withdrawal(digest)); failed != nil {
+				t.Error(failed)
+			}
+		})
+		group.Wait()
+		switch {
+		case err == nil && released.Index > withdrawn.Index:
+			t.Fatalf("released at %d, after the withdrawal at %d", released.Index, withdrawn.Index)
+		case err != nil && codeOf(t, err) != register.CodeImageWithdrawn:
+			t.Fatal(err)
+		}
+	}
+	f.View(func(state *register.State) {
+		if state.Void() != 0 || len(state.Live(logtest.Product)) != 0 {
+			t.Errorf("%d void, %d live", state.Void(), len(state.Live(logtest.Product)))
+		}
+	})
+}
+
+// L10: entries that race a rotation are judged by the authority at their index.
+func TestL10AdmissionRacesRotation(t *testing.T) {
+	f := newFixture(t).open()
+	var group sync.WaitGroup
+	var rotated log.Receipt
+	type answer struct {
+		index uint64
+		err   error
+	}
+	answers := make([]answer, 50)
+	for i := range answers {
+		entry, _ := f.issuer.Image()
+		group.Go(func() {
+			receipt, err := f.Submit(context.Background(), entry)
+			answers[i] = answer{receipt.Index, err}
+		})
+		if i == len(answers)/2 {
+			group.Go(func() { rotated, _ = f.Submit(context.Background(), f.issuer.Rotate()) })
+		}
+	}
+	group.Wait()
+	if rotated.Index == 0 {
+		t.Fatal("the rotation was refused")
+	}
+	for _, answer := range answers {
+		switch {
+		case answer.err == nil && answer.index > rotated.Index:
+			t.Errorf("entry %d under the old authority stands after the rotation at %d", answer.index, rotated.Index)
+		case answer.err != nil && codeOf(t, answer.err) != register.CodeAuthorityNotInForce:
+			t.Error(answer.err)
+		}
+	}
+	f.View(func(state *register.State) {
+		if state.Void() != 0 {
+			t.Errorf("%d void", state.Void())
+		}
+	})
+}
