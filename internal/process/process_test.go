@@ -57,9 +57,16 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(text)), "stat"))
-	if err == nil && !strings.Contains(string(status), ") Z ") {
-		t.Errorf("the server's child is still there: %s", status)
+	// Killed is not yet gone: the kernel may take a moment to end it.
+	stat := filepath.Join("/proc", strings.TrimSpace(string(text)), "stat")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		status, err := os.ReadFile(stat)
+		if err != nil || strings.Contains(string(status), ") Z ") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server's child is still there: %s", status)
+		}
 	}
 }
 
