@@ -23,6 +23,7 @@ import (
 
 	_ "github.com/ncruces/go-sqlite3/driver"
 
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
 )
@@ -84,7 +85,7 @@ func open(ctx context.Context, directory string) (_ *DB, err error) {
 		return nil, err
 	}
 	// SQLite syncs its files; the names of new ones are the directory's.
-	if err := syncDirectory(directory); err != nil {
+	if err := atomicfile.SyncDir(directory); err != nil {
 		return nil, err
 	}
 	if db.read, err = sql.Open("sqlite3", dataSource(path, true)); err != nil {
@@ -125,15 +126,6 @@ func dataSource(path string, readOnly bool) string {
 	}
 	file := url.URL{Scheme: "file", Path: absolute, RawQuery: parameters.Encode()}
 	return file.String()
-}
-
-// syncDirectory makes the directory's own entries durable.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
 }
 
 // Close stops the writer and closes the database. What Advance has returned
