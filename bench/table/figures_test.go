@@ -16,8 +16,8 @@ BenchmarkSubmissions-2   	   20000	         0.1739 share-of-verify	      1443 su
 BenchmarkVerifyBundle-2   	    1000	         0.5 p50-ms	        10.00 signatures	         0.4 signatures-p50-ms	         1.25 times-signatures
 BenchmarkSHA256Sum     	 3	 800 ns/op	1400.00 MB/s
 BenchmarkSHA256Sum-2   	 3	 800 ns/op	1300.00 MB/s
-BenchmarkModel         	 3	 800 ns/op	1500.00 MB/s
-BenchmarkModel-2       	 3	 800 ns/op	2600.00 MB/s
+BenchmarkModel         	 3	 800 ns/op	1500.00 MB/s	 1.012 cores
+BenchmarkModel-2       	 3	 800 ns/op	2600.00 MB/s	 1.9 cores
 PASS
 `
 
@@ -31,7 +31,7 @@ func TestTable(t *testing.T) {
 	want := []string{
 		"submit to proof, one a second, p50\t20.0 ms\t16.0 ms\tbare Tessera log\t1.25\tat most 1.3\theld",
 		"submit to proof, closed loop, p50\t100.7 ms\t50.0 ms\tbare Tessera log\t2.01\tat most 1.3\tMISSED",
-		"submissions over HTTP, 2 signatures each\t1443/s\t8294/s\tverifying pairs of signatures\t0.17\tat least 0.5\tMISSED",
+		"submissions over HTTP, 2 signatures each\t1443/s\t8676/s\tverifying pairs of signatures\t0.17\tat least 0.5\tMISSED",
 		"verify a bundle, p50\t0.50 ms\t0.40 ms\tverifying its 10 signatures\t1.25\tat most 1.5\theld",
 		"measure a model of 1 GiB, one core\t1.40 GiB/s\t1.30 GiB/s\tsha256sum, one core\t1.07\tat least 1\theld",
 		"measure a model of 1 GiB, two cores\t2.42 GiB/s\t1.21 GiB/s\tsha256sum, one core\t2.00\tat least 1\theld",
@@ -50,6 +50,27 @@ func TestTable(t *testing.T) {
 	}
 	if found.processor != "AMD EPYC" {
 		t.Errorf("got processor %q", found.processor)
+	}
+}
+
+// TestOneCoreIsOne: a figure of one core that two made is refused.
+func TestOneCoreIsOne(t *testing.T) {
+	found := figures{}
+	found.read(strings.ReplaceAll(printed, "1.012 cores", "1.95 cores"))
+	if _, err := found.rows(); err == nil || !strings.Contains(err.Error(), "used 1.95 cores") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestBusyMachine: figures of a machine that was not free are called so.
+func TestBusyMachine(t *testing.T) {
+	found := figures{}
+	found.read(printed) // 2.5 GiB/s together, 1.3 on one
+	if busy := found.busy(2); busy != "" {
+		t.Errorf("two free cores: got %q", busy)
+	}
+	if busy := found.busy(4); busy == "" {
+		t.Error("four cores that hash like two count as free")
 	}
 }
 
