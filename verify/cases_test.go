@@ -383,3 +383,14 @@ func TestC13EveryMemberMatters(t *testing.T) {
 		}
 	}
 }
+
+// TestMinimumOfNoImageIsNamed: it asks for nothing, and may be a mistyped name.
+func TestMinimumOfNoImageIsNamed(t *testing.T) {
+	s := newSite(t).standard()
+	s.requirements.MinimumSecurityVersion = map[string]uint64{"os/nod-os": 7, "os/node-os": 1}
+	v := s.judge(marshal(t, s.bundle()))
+	wantPass(t, v)
+	if c, _ := v.Check(verify.CodeMinimumSecurityVersion); c.Found != "2 minimums, this release has no os/nod-os" {
+		t.Errorf("found %q", c.Found)
+	}
+}

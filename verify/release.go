@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/muster-log/muster/release"
@@ -168,16 +169,27 @@ func (j *judgement) notAfter() finding {
 	return pass(expected, found)
 }
 
+// minimumSecurityVersion asks for nothing of images that the release does not
+// have, and says so: a name may be mistyped.
 func (j *judgement) minimumSecurityVersion() finding {
 	minimum := j.trust.requirements.MinimumSecurityVersion
+	of := make(map[string]bool)
 	for _, e := range j.images {
 		image := e.image()
 		name := string(image.Kind) + "/" + image.Name
-		if least, ok := minimum[name]; ok && image.SecurityVersion < least {
+		least, ok := minimum[name]
+		if ok && image.SecurityVersion < least {
 			return fail(fmt.Sprintf("%s at least %d", name, least), fmt.Sprintf("%d", image.SecurityVersion))
 		}
+		of[name] = ok
 	}
-	return pass("", fmt.Sprintf("%d minimums", len(minimum)))
+	found := fmt.Sprintf("%d minimums", len(minimum))
+	for _, name := range slices.Sorted(maps.Keys(minimum)) {
+		if !of[name] {
+			found += ", this release has no " + name
+		}
+	}
+	return pass("", found)
 }
 
 // list joins accepted values for a message.
