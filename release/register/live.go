@@ -20,11 +20,12 @@ const (
 
 // product holds what is live now and how that came to be.
 type product struct {
-	name       string
-	live       map[release.Digest]*releaseEntry // by payload digest
-	changes    []liveChange                     // ascending size
-	snapshots  [][]*releaseEntry                // the list before change number i*snapshotEvery
-	newestRoll *roll
+	name      string
+	since     uint64                           // the first size at which an entry names it
+	live      map[release.Digest]*releaseEntry // by payload digest
+	changes   []liveChange                     // ascending size
+	snapshots [][]*releaseEntry                // the list before change number i*snapshotEvery
+	rolls     []*roll                          // ascending index
 }
 
 // liveChange: from this size on, the entry is live or is not.
@@ -39,7 +40,7 @@ func (s *State) product(name string) *product {
 	p := s.products[name]
 	if p == nil {
 		name = s.keep(name)
-		p = &product{name: name, live: make(map[release.Digest]*releaseEntry)}
+		p = &product{name: name, since: s.Size(), live: make(map[release.Digest]*releaseEntry)}
 		s.products[name] = p
 	}
 	return p
@@ -93,23 +94,56 @@ func (p *product) sorted() []*releaseEntry { return sortedByDigest(p.live) }
 
 // at returns what was live at a size, to be read only.
 func (p *product) at(size uint64) map[release.Digest]*releaseEntry {
-	count := sort.Search(len(p.changes), func(i int) bool { return p.changes[i].size > size })
-	if count == len(p.changes) {
+	if p.changedBy(size) == len(p.changes) {
 		return p.live
 	}
 	live := make(map[release.Digest]*releaseEntry)
+	p.retrace(size, func(entry *releaseEntry, isLive bool) {
+		if isLive {
+			live[entry.digest] = entry
+		} else {
+			delete(live, entry.digest)
+		}
+	})
+	return live
+}
+
+// liveAt reports whether the entry was live at a size.
+func (p *product) liveAt(entry *releaseEntry, size uint64) bool {
+	if p.changedBy(size) == len(p.changes) {
+		return p.live[entry.digest] == entry
+	}
+	live := false
+	p.retrace(size, func(changed *releaseEntry, isLive bool) {
+		if changed == entry {
+			live = isLive
+		}
+	})
+	return live
+}
+
+// changedBy returns how many changes there were up to a size.
+func (p *product) changedBy(size uint64) int {
+	return sort.Search(len(p.changes), func(i int) bool { return p.changes[i].size > size })
+}
+
+// retrace tells what was live at a size: some of it at first, then change by
+// change. What is told last of an entry is so.
+func (p *product) retrace(size uint64, tell func(entry *releaseEntry, live bool)) {
+	count := p.changedBy(size)
+	if count == len(p.changes) {
+		for _, entry := range p.live {
+			tell(entry, true)
+		}
+		return
+	}
 	number := count / snapshotEvery
 	for _, entry := range p.snapshots[number] {
-		live[entry.digest] = entry
+		tell(entry, true)
 	}
 	for _, change := range p.changes[number*snapshotEvery : count] {
-		if change.live {
-			live[change.entry.digest] = change.entry
-		} else {
-			delete(live, change.entry.digest)
-		}
+		tell(change.entry, change.live)
 	}
-	return live
 }
 
 func sortedByDigest(live map[release.Digest]*releaseEntry) []*releaseEntry {

@@ -18,6 +18,7 @@ func TestLiveAtAnySize(t *testing.T) {
 	p := s.product(testProduct)
 	random := rand.New(rand.NewPCG(1, 1))
 	history := []map[release.Digest]*releaseEntry{{}}
+	var all []*releaseEntry
 	for size := range 3*snapshotEvery + 100 {
 		s.records = append(s.records, record{})
 		entry := &releaseEntry{index: uint64(size), digest: release.Digest{byte(random.IntN(40))}, identity: &identity{}}
@@ -25,6 +26,7 @@ func TestLiveAtAnySize(t *testing.T) {
 			s.change(p, gone, false)
 		} else {
 			s.change(p, entry, true)
+			all = append(all, entry)
 		}
 		if random.IntN(3) == 0 { // two changes at one size
 			if other := (release.Digest{99}); p.live[other] == nil {
@@ -38,6 +40,12 @@ func TestLiveAtAnySize(t *testing.T) {
 	for size, want := range history {
 		if got := p.at(uint64(size)); !maps.Equal(got, want) {
 			t.Fatalf("at size %d: got %d, want %d", size, len(got), len(want))
+		}
+		for range 20 {
+			entry := all[random.IntN(len(all))]
+			if got := p.liveAt(entry, uint64(size)); got != (want[entry.digest] == entry) {
+				t.Fatalf("at size %d: entry %d is live: %t", size, entry.index, got)
+			}
 		}
 	}
 }

@@ -105,11 +105,23 @@ func (s *State) Oldest(identity release.Digest) (uint64, bool) {
 }
 
 // Void returns how many entries are void: each is a fault of the log.
-func (s *State) Void() uint64 { return s.void }
+func (s *State) Void() uint64 { return uint64(len(s.void)) }
+
+// VoidAt is Void at a size that the log has had.
+func (s *State) VoidAt(size uint64) uint64 { return below(s.void, size) }
 
 // Unknown returns how many entries this register gives no effect because it
 // does not know their type or cannot judge them.
-func (s *State) Unknown() uint64 { return s.unknown }
+func (s *State) Unknown() uint64 { return uint64(len(s.unknown)) }
+
+// UnknownAt is Unknown at a size that the log has had.
+func (s *State) UnknownAt(size uint64) uint64 { return below(s.unknown, size) }
+
+// below counts the indices of entries that a log of that size has.
+func below(indices []uint64, size uint64) uint64 {
+	count, _ := slices.BinarySearch(indices, size)
+	return uint64(count)
+}
 
 // Undecided returns the indices of entries of known types that this register
 // cannot judge: signatures or measurements it has no verifier for. While there

@@ -20,9 +20,11 @@ func (s *State) judgeRoll(statement *release.Roll) (effect, needs, *release.Refu
 		return nil, asks, refusal
 	}
 	product := s.products[statement.Product]
-	if product != nil && product.newestRoll != nil && statement.Size < product.newestRoll.size {
-		return nil, asks, release.Refuse(CodeRollSizeBack, "predicate.size", strconv.FormatUint(statement.Size, 10),
-			"at least "+strconv.FormatUint(product.newestRoll.size, 10)+", which the roll at index "+formatIndex(product.newestRoll.index)+" names")
+	if product != nil {
+		if newest := product.newestRoll(s.Size()); newest != nil && statement.Size < newest.size {
+			return nil, asks, release.Refuse(CodeRollSizeBack, "predicate.size", strconv.FormatUint(statement.Size, 10),
+				"at least "+strconv.FormatUint(newest.size, 10)+", which the roll at index "+formatIndex(newest.index)+" names")
+		}
 	}
 	var live map[release.Digest]*releaseEntry
 	if product != nil {
@@ -85,6 +87,17 @@ func checkRollList(listed []release.Digest, live map[release.Digest]*releaseEntr
 // after the authority that strikes it can name a size as small.
 func (l *roll) enter(s *State, r *record) {
 	of := s.product(l.product)
-	l.product, of.newestRoll = of.name, l
+	l.product, of.rolls = of.name, append(of.rolls, l)
 	s.strikeAtBirth(l.index, r)
+}
+
+// newestRoll returns the newest of the product's rolls that a log of that size
+// has, or nil.
+func (p *product) newestRoll(size uint64) *roll {
+	for _, l := range slices.Backward(p.rolls) {
+		if l.index < size {
+			return l
+		}
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package register
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,8 +56,13 @@ func (s Standing) String() string {
 }
 
 // Why returns how the entry at an index stands now; false if there is none.
-func (s *State) Why(index uint64) (Standing, bool) {
-	if index >= s.Size() {
+func (s *State) Why(index uint64) (Standing, bool) { return s.WhyAt(index, s.Size()) }
+
+// WhyAt is Why at a size that the log has had: what a state answered that the
+// first size entries alone were applied to. It is false if the log has had no
+// such size, or no such entry at it.
+func (s *State) WhyAt(index, size uint64) (Standing, bool) {
+	if index >= size || size > s.Size() {
 		return Standing{}, false
 	}
 	r := &s.records[index]
@@ -64,20 +71,20 @@ func (s *State) Why(index uint64) (Standing, bool) {
 		return Standing{Word: WordVoid}, true
 	case r.status == StatusUnknown:
 		return Standing{Word: WordUnknown}, true
-	case r.struck:
+	case r.struckAt(size):
 		return Standing{Word: WordStruck, By: []uint64{r.struckBy}}, true
 	}
 	switch entry := r.effect.(type) {
 	case *Link:
-		if newest := s.chain.Newest(); newest != entry {
+		if s.chain.At(size) != entry {
 			return Standing{Word: WordSuperseded, By: []uint64{s.chain.links[entry.Authority.Version].Index}}, true
 		}
 	case *image:
-		return s.whyImage(entry), true
+		return s.whyImage(entry, size), true
 	case *releaseEntry:
-		return s.whyRelease(entry), true
+		return s.whyRelease(entry, size), true
 	case *roll:
-		if newest := s.products[entry.product].newestRoll; newest != entry {
+		if newest := s.products[entry.product].newestRoll(size); newest != entry {
 			return Standing{Word: WordSuperseded, By: []uint64{newest.index}}, true
 		}
 		return Standing{Word: WordNewest}, true
@@ -85,34 +92,38 @@ func (s *State) Why(index uint64) (Standing, bool) {
 	return Standing{Word: WordInForce}, true
 }
 
-func (s *State) whyImage(named *image) Standing {
-	var live []uint64
-	for _, entry := range s.products[named.key.product].live {
-		if slices.Contains(entry.identity.images, named) {
-			live = append(live, entry.index)
+func (s *State) whyImage(named *image, size uint64) Standing {
+	naming := make(map[uint64]bool)
+	s.products[named.key.product].retrace(size, func(entry *releaseEntry, live bool) {
+		if !slices.Contains(entry.identity.images, named) {
+			return
 		}
+		if live {
+			naming[entry.index] = true
+		} else {
+			delete(naming, entry.index)
+		}
+	})
+	if len(naming) > 0 {
+		return Standing{Word: WordLive, By: slices.Sorted(maps.Keys(naming))}
 	}
-	slices.Sort(live)
-	switch {
-	case len(live) > 0:
-		return Standing{Word: WordLive, By: live}
-	case len(named.withdrawals) > 0:
-		return Standing{Word: WordWithdrawn, By: indices(named.withdrawals)}
+	if withdrawals := before(named.withdrawals, size); len(withdrawals) > 0 {
+		return Standing{Word: WordWithdrawn, By: indices(withdrawals)}
 	}
 	return Standing{Word: WordNotReleased}
 }
 
-func (s *State) whyRelease(entry *releaseEntry) Standing {
+func (s *State) whyRelease(entry *releaseEntry, size uint64) Standing {
 	id := entry.identity
-	if id.live == entry {
+	if s.products[id.product].liveAt(entry, size) {
 		return Standing{Word: WordLive}
 	}
-	if id.latest != entry {
-		return Standing{Word: WordSuperseded, By: []uint64{id.latest.index}}
+	if latest := s.latestAt(id, size); latest != entry.index {
+		return Standing{Word: WordSuperseded, By: []uint64{latest}}
 	}
 	var struck []uint64
 	for _, named := range id.images {
-		if s.records[named.index].struck {
+		if s.records[named.index].struckAt(size) {
 			struck = append(struck, named.index)
 		}
 	}
@@ -120,18 +131,33 @@ func (s *State) whyRelease(entry *releaseEntry) Standing {
 		slices.Sort(struck)
 		return Standing{Word: WordImageStruck, By: struck}
 	}
-	if covering := entry.notLifted(); len(covering) > 0 {
+	if covering := entry.notLifted(size); len(covering) > 0 {
 		return Standing{Word: WordWithdrawn, By: covering}
 	}
 	return Standing{Word: WordExpired}
 }
 
-// notLifted returns the indices of all withdrawals that cover the entry and
-// that it does not lift.
-func (e *releaseEntry) notLifted() []uint64 {
-	all := slices.Clone(e.identity.withdrawals)
+// latestAt returns the index of the latest entry of an identity that was not
+// struck at a size; there is one.
+func (s *State) latestAt(id *identity, size uint64) uint64 {
+	for _, index := range slices.Backward(id.entries) {
+		if index < size && !s.records[index].struckAt(size) {
+			return index
+		}
+	}
+	return id.entries[0]
+}
+
+// struckAt reports whether the entry was struck at a size: from the authority
+// on that strikes it.
+func (r *record) struckAt(size uint64) bool { return r.struck && r.struckBy < size }
+
+// notLifted returns the indices of all withdrawals that cover the entry at a
+// size and that it does not lift.
+func (e *releaseEntry) notLifted(size uint64) []uint64 {
+	all := slices.Clone(before(e.identity.withdrawals, size))
 	for _, named := range e.identity.images {
-		all = append(all, named.withdrawals...)
+		all = append(all, before(named.withdrawals, size)...)
 	}
 	all = slices.DeleteFunc(all, func(w *withdrawal) bool {
 		_, lifted := slices.BinarySearchFunc(e.reinstates, w, byIndex)
@@ -139,6 +165,12 @@ func (e *releaseEntry) notLifted() []uint64 {
 	})
 	slices.SortFunc(all, byIndex)
 	return indices(all)
+}
+
+// before returns those of ascending withdrawals that a log of that size has.
+func before(withdrawals []*withdrawal, size uint64) []*withdrawal {
+	count, _ := slices.BinarySearchFunc(withdrawals, size, func(w *withdrawal, size uint64) int { return cmp.Compare(w.index, size) })
+	return withdrawals[:count]
 }
 
 func indices(withdrawals []*withdrawal) []uint64 {
@@ -205,10 +237,15 @@ func publicLive(entries []*releaseEntry) []LiveRelease {
 }
 
 // Products returns every product that an admitted entry names, in order.
-func (s *State) Products() []string {
+func (s *State) Products() []string { return s.ProductsAt(s.Size()) }
+
+// ProductsAt is Products at a size that the log has had.
+func (s *State) ProductsAt(size uint64) []string {
 	names := make([]string, 0, len(s.products))
-	for name := range s.products {
-		names = append(names, name)
+	for name, p := range s.products {
+		if p.since <= size {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

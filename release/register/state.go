@@ -26,8 +26,9 @@ type State struct {
 	signerSets   [][]release.KeyID
 	signerNumber map[string]uint32
 
-	void      uint64
-	unknown   uint64
+	// Entries without effect, ascending: how many there were at any size.
+	void      []uint64
+	unknown   []uint64
 	undecided []uint64
 }
 
@@ -163,9 +164,9 @@ func (s *State) record(r record, p *Prepared) Outcome {
 	s.records = append(s.records, r)
 	switch r.status {
 	case StatusVoid:
-		s.void++
+		s.void = append(s.void, index)
 	case StatusUnknown:
-		s.unknown++
+		s.unknown = append(s.unknown, index)
 		if undecided(r.refusal) {
 			s.undecided = append(s.undecided, index)
 		}
