@@ -83,6 +83,71 @@ func TestL4NoQuorum(t *testing.T) {
 	}
 }
 
+// TestUnpublishedEntriesChangeNothingThatIsServed: how entries stand is served
+// as of the newest checkpoint, whatever the log has admitted since.
+func TestUnpublishedEntriesChangeNothingThatIsServed(t *testing.T) {
+	s := webtest.New(t, webtest.Options{PublishWait: time.Millisecond})
+	_, model, approved := s.Recipe()
+	renewal := s.Release("2026.11", release.Digest{}) // of the same images
+	_, _, entry := sendRaw(t, s.URL, http.MethodGet, "/api/v1/entries/3", nil, nil)
+	renewal.Images = statementOf(t, entry).Predicate.(*release.Release).Images
+	renewal.NotAfter = renewal.NotAfter.Add(time.Hour)
+	_, _, entry = sendRaw(t, s.URL, http.MethodGet, "/api/v1/entries/0", nil, nil)
+	next := *statementOf(t, entry).Predicate.(*release.Authority)
+	next.Version, next.Previous, next.Issued, next.Origin = 2, &s.Authority, s.Now(), "log.example/next"
+	other := s.Model("mistral", "7")
+	other.Product = "acme/unpublished"
+	paths := []string{"/api/v1/entries", "/api/v1/live", "/releases?type=all", "/releases?q=" + model.String(), "/entries/0", "/entries/1", "/entries/2", "/entries/3"}
+	served := make(map[string]string)
+	for _, path := range paths {
+		_, _, served[path] = sendRaw(t, s.URL, http.MethodGet, path, nil, nil)
+	}
+	s.Witnesses.Send("w1", "w2")
+	for i, predicate := range []release.Predicate{renewal, s.Withdrawal(model), s.Withdrawal(approved), other, &next} {
+		unpublished, _ := s.Sign(predicate)
+		if status, _, body := post(t, s, unpublished); status != http.StatusAccepted {
+			t.Fatalf("submission %d: got %d, %s", i, status, body)
+		}
+		for _, path := range paths {
+			if _, _, now := sendRaw(t, s.URL, http.MethodGet, path, nil, nil); now != served[path] {
+				t.Errorf("submission %d changed %s: got\n%s\nwant\n%s", i, path, now, served[path])
+			}
+		}
+	}
+	for _, word := range []string{"acme/unpublished", "retired"} {
+		if _, _, page := sendRaw(t, s.URL, http.MethodGet, "/", nil, nil); strings.Contains(page, word) {
+			t.Errorf("the page of what is live has the word %q: %s", word, page)
+		}
+	}
+	s.Witnesses.Send()
+	s.WaitPublished(9)
+	getPage(t, s, "/").contains(t, "acme/unpublished", "retired")
+	for index, want := range map[string]string{"0": "superseded", "2": "withdrawn", "3": "superseded", "4": "withdrawn"} {
+		getPage(t, s, "/entries/"+index).contains(t, want)
+	}
+
+	unpublished := webtest.New(t, webtest.Options{Absent: []string{"w1", "w2"}, Entries: [][]byte{[]byte("void")}})
+	if p := getPage(t, unpublished, "/"); strings.Contains(p.text, "break a rule") {
+		t.Errorf("an unpublished entry is counted: %s", p.text)
+	}
+	unpublished.Witnesses.Send()
+	unpublished.WaitPublished(2)
+	getPage(t, unpublished, "/").contains(t, "Entries that break a rule of the log")
+}
+
+func statementOf(t *testing.T, entry string) *release.Statement {
+	t.Helper()
+	envelope, err := release.ParseEnvelope([]byte(entry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	statement, err := release.ParseStatement(envelope.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return statement
+}
+
 // TestBeforeTheFirstQuorum: a log that has not published anything says so.
 func TestBeforeTheFirstQuorum(t *testing.T) {
 	s := webtest.New(t, webtest.Options{Absent: []string{"w1", "w2", "w3"}})

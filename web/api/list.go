@@ -37,7 +37,7 @@ type Listed struct {
 	Signers   []release.KeyID `json:"signers"`
 	Status    string          `json:"status"`
 	Code      release.Code    `json:"code,omitempty"` // why it is void or unknown
-	// Standing is how the entry stands now, By the entries that are the reason.
+	// Standing is how the entry stands at the size of the answer, By the entries that are the reason.
 	Standing register.Word `json:"standing"`
 	By       []uint64      `json:"by,omitempty"`
 }
@@ -60,7 +60,7 @@ func (a *API) list(c echo.Context) error {
 	}{Size: newest.Checkpoint.Size, Entries: make([]Listed, 0, len(records))}
 	a.config.Log.View(func(state *register.State) {
 		for _, record := range records {
-			answer.Entries = append(answer.Entries, listed(record, state))
+			answer.Entries = append(answer.Entries, listed(record, state, answer.Size))
 		}
 	})
 	if len(records) == query.Limit {
@@ -69,8 +69,8 @@ func (a *API) list(c echo.Context) error {
 	return serveJSON(c, answer)
 }
 
-func listed(record log.Record, state *register.State) Listed {
-	standing, _ := state.Why(record.Index)
+func listed(record log.Record, state *register.State, size uint64) Listed {
+	standing, _ := state.WhyAt(record.Index, size)
 	l := Listed{Index: record.Index, Entry: record.Entry, Type: record.Type, Predicate: record.Predicate, Product: record.Product, Kind: record.Kind,
 		Name: record.Name, Channel: record.Channel, Version: record.Version, Issued: instant(record.Issued), NotAfter: instant(record.NotAfter),
 		Signers: append([]release.KeyID{}, record.Signers...), Status: record.Status.String(), Code: record.Code, Standing: standing.Word, By: standing.By}

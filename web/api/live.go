@@ -42,7 +42,7 @@ func (a *API) live(c echo.Context) error {
 		Products []liveProduct `json:"products"`
 	}{Size: size, Products: []liveProduct{}}
 	a.config.Log.View(func(state *register.State) {
-		for _, product := range state.Products() {
+		for _, product := range state.ProductsAt(size) {
 			if only != "" && product != only {
 				continue
 			}

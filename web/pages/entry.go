@@ -103,9 +103,11 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) entryVi
 		}
 	}
 	indices := make(map[release.Digest]uint64)
+	newest, _ := p.config.Log.Checkpoint()
+	size := newest.Checkpoint.Size
 	p.config.Log.View(func(state *register.State) {
 		record, _ := state.Entry(index)
-		standing, _ := state.Why(index)
+		standing, _ := state.WhyAt(index, size)
 		view.State = stateOf(record.Type, standing)
 		if record.Refusal != nil {
 			view.Code, view.Reason = string(record.Refusal.Code), record.Refusal.Error()
@@ -115,7 +117,7 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) entryVi
 		}
 		view.Signers = signersOf(state, record, envelope, statement)
 		for _, digest := range digestsOf(statement) {
-			if at, ok := state.Lookup(digest); ok {
+			if at, ok := state.Lookup(digest); ok && at < size {
 				indices[digest] = at
 			}
 		}

@@ -75,8 +75,8 @@ type imageLine struct {
 // live is the page of what is live now.
 func (p *Pages) live(c echo.Context) error {
 	ctx := c.Request().Context()
-	newest, _ := p.config.Log.Checkpoint()
 	view := liveView{Checkpoint: p.checkpoint()}
+	size := view.Checkpoint.Size
 	type found struct {
 		product string
 		live    []register.LiveRelease
@@ -85,9 +85,11 @@ func (p *Pages) live(c echo.Context) error {
 	modes := make(map[string]release.Mode)
 	indices := make(map[release.Digest]uint64)
 	p.config.Log.View(func(state *register.State) {
-		view.Void, view.Unknown = state.Void(), state.Unknown()
-		_, view.Retired = state.Retired()
-		if authority, _ := state.AuthorityAt(newest.Checkpoint.Size); authority != nil {
+		view.Void, view.Unknown = state.VoidAt(size), state.UnknownAt(size)
+		if index, retired := state.Retired(); retired {
+			view.Retired = index < size
+		}
+		if authority, _ := state.AuthorityAt(size); authority != nil {
 			chain := state.AuthorityChain()
 			view.Authority = authorityLine{Version: authority.Version, Index: chain[authority.Version-1], Expires: authority.Expires,
 				Soon: authority.Expires.Sub(p.config.Now()) < 30*24*time.Hour}
@@ -95,10 +97,10 @@ func (p *Pages) live(c echo.Context) error {
 				modes[channel.Name] = channel.Mode
 			}
 		}
-		products := state.Products()
+		products := state.ProductsAt(size)
 		view.More = max(0, len(products)-maxProducts)
 		for _, product := range products[:len(products)-view.More] {
-			live, _ := state.LiveAt(product, newest.Checkpoint.Size)
+			live, _ := state.LiveAt(product, size)
 			all = append(all, found{product, live})
 			for _, entry := range live {
 				for _, image := range entry.Images {

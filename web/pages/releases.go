@@ -114,7 +114,7 @@ func (p *Pages) releases(c echo.Context) error {
 	}
 	p.config.Log.View(func(state *register.State) {
 		for _, record := range records {
-			row := rowOf(record, state)
+			row := rowOf(record, state, size)
 			row.Mentions = mentions[record.Index]
 			view.Rows = append(view.Rows, row)
 		}
@@ -186,8 +186,9 @@ func looksLikeDigest(text string) bool {
 	return digits < len(text) || len(text) == 2*len(release.Digest{})
 }
 
-func rowOf(record log.Record, state *register.State) rowView {
-	standing, _ := state.Why(record.Index)
+// rowOf is the row of an entry as it stands at a size.
+func rowOf(record log.Record, state *register.State, size uint64) rowView {
+	standing, _ := state.WhyAt(record.Index, size)
 	row := rowView{Index: record.Index, Type: typeText(record.Type), Product: record.Product, Channel: record.Channel, State: stateOf(record.Type, standing),
 		Issued: record.Issued, NotAfter: record.NotAfter}
 	switch {
