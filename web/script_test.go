@@ -164,6 +164,10 @@ func checkAnswer(t *testing.T, e exchange, want string, status int, header http.
 		if !strings.Contains(body, want[2:]) {
 			t.Errorf("line %d: %s: got %.600q, want %q in it", e.line, e.request, body, want[2:])
 		}
+	case strings.HasPrefix(want, "!~ "):
+		if strings.Contains(body, want[3:]) {
+			t.Errorf("line %d: %s: got %.600q, want no %q in it", e.line, e.request, body, want[3:])
+		}
 	case strings.HasPrefix(want, "!"):
 		if got := header.Values(want[1:]); len(got) > 0 {
 			t.Errorf("line %d: %s: got %s %q, want none", e.line, e.request, want[1:], got)
