@@ -143,26 +143,41 @@ func TestAnchorsKeepTheFirstOfASizeAndServeTheNewest(t *testing.T) {
 		note := tlog.Note{Text: checkpoint.Text(), Signatures: []tlog.NoteSignature{signature}}
 		return log.Anchor{Checkpoint: checkpoint, Note: note.Marshal()}
 	}
-	early, late, larger := anchor(3, 1), anchor(3, 2), anchor(7, 3)
-	for _, put := range []log.Anchor{early, late, larger, early} {
-		if err := a.Put(ctx, put); err != nil {
+	early, late, larger, smaller := anchor(3, 1), anchor(3, 2), anchor(7, 3), anchor(3, 4)
+	put := func(anchor log.Anchor) {
+		t.Helper()
+		if err := a.Put(ctx, anchor); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range []struct {
-		name string
-		get  func() (log.Anchor, error)
-		want log.Anchor
-	}{
-		{"newest", func() (log.Anchor, error) { return a.Newest(ctx) }, larger},
-		{"at 3", func() (log.Anchor, error) { return a.At(ctx, 3) }, early},
-		{"covering 2", func() (log.Anchor, error) { return a.Covering(ctx, 2) }, early},
-		{"covering 3", func() (log.Anchor, error) { return a.Covering(ctx, 3) }, larger},
-	} {
-		if got, err := c.get(); err != nil || !bytes.Equal(got.Note, c.want.Note) {
-			t.Errorf("%s: got %q, %v, want %q", c.name, got.Note, err, c.want.Note)
+	check := func(name string, got log.Anchor, err error, want log.Anchor) {
+		t.Helper()
+		if err != nil || !bytes.Equal(got.Note, want.Note) {
+			t.Errorf("%s: got %q, %v, want %q", name, got.Note, err, want.Note)
 		}
 	}
+	newest := func(name string, want log.Anchor) { t.Helper(); got, err := a.Newest(ctx); check(name, got, err, want) }
+	at := func(name string, size uint64, want log.Anchor) {
+		t.Helper()
+		got, err := a.At(ctx, size)
+		check(name, got, err, want)
+	}
+	covering := func(name string, index uint64, want log.Anchor) {
+		t.Helper()
+		got, err := a.Covering(ctx, index)
+		check(name, got, err, want)
+	}
+	put(early)
+	put(late) // the same size, cosigned anew
+	at("at 3 after two of size 3", 3, early)
+	covering("covering 2 after two of size 3", 2, early)
+	newest("newest of two of size 3", late)
+	put(larger)
+	put(smaller) // of a server that lags behind
+	at("at 3", 3, early)
+	covering("covering 2", 2, early)
+	covering("covering 3", 3, larger)
+	newest("newest", larger)
 	if _, err := a.Covering(ctx, 7); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("covering 7: %v", err)
 	}
