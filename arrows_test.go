@@ -21,9 +21,9 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"client", "monitor", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
-	"cmd/muster-log":     {"web", "storage/embedded", "storage/postgres", "log"},
-	"cmd/muster-witness": {"witness/server", "witness/state"},
+	"cmd/muster":         {"internal/command", "client", "monitor", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log"},
+	"cmd/muster-witness": {"internal/command", "witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
 
 	// The demo runs the programs as a person would, and links none of them.
@@ -64,6 +64,7 @@ var rooms = map[string][]string{
 	"tlog/fork":        {"tlog"},
 	"tlog/memory":      {"tlog"},
 	"internal":         {},
+	"internal/command": {},
 }
 
 // pkg is what `go list -json` says of a package.

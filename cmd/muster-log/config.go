@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/tlog"
 )
 
@@ -74,7 +75,7 @@ func readConfiguration(dir string) (*configuration, error) {
 	path := filepath.Join(dir, configFile)
 	data, err := readBounded(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: make a log with muster-log init, or look for the right --data", err)
+		return nil, fail(exitcode.Unknown, "make a log with muster-log init, or look for the right --data", err)
 	}
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
@@ -189,17 +190,11 @@ func TestInitRefuses(t *testing.T) {
 		"a URL of the log with a query":   {s.flags("--url", "https://log.example/?x"), 2, "--url"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stdout, stderr, code := command(t, "muster-log", append(test.args, "--json")...)
+			stdout, stderr, code := execute(t, "muster-log", append(test.args, "--json")...)
 			if code != test.code || !strings.Contains(stderr, test.want) || !strings.HasPrefix(stderr, "muster-log: ") {
 				t.Errorf("exit code %d, %q; want %d and %q", code, stderr, test.code, test.want)
 			}
-			var failure struct {
-				Error    string
-				ExitCode int
-			}
-			if err := json.Unmarshal([]byte(stdout), &failure); err != nil || failure.ExitCode != test.code || failure.Error == "" {
-				t.Errorf("standard output %q, %v", stdout, err)
-			}
+			sameInJSON(t, "muster-log", stdout, stderr, test.code)
 		})
 	}
 	if entries, err := os.ReadDir(s.dir); err != nil || len(entries) != 8 {
@@ -214,9 +209,27 @@ func TestInitRefuses(t *testing.T) {
 		{[]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0"}, 3, "muster-log init"},
 		{[]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--publish-wait", "0s"}, 2, "--publish-wait"},
 	} {
-		if _, stderr, code := command(t, "muster-log", test.args...); code != test.code || !strings.Contains(stderr, test.want) {
+		if _, stderr, code := execute(t, "muster-log", test.args...); code != test.code || !strings.Contains(stderr, test.want) {
 			t.Errorf("%v: exit code %d, %s", test.args, code, stderr)
 		}
+	}
+}
+
+// sameInJSON holds the JSON of a failure to what standard error says.
+func sameInJSON(t *testing.T, program, stdout, stderr string, code int) {
+	t.Helper()
+	var failure command.Explained
+	decoder := json.NewDecoder(strings.NewReader(stdout))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&failure); err != nil || failure.Exit != code || failure.Error.Code == "" {
+		t.Errorf("standard output %q, %v", stdout, err)
+	}
+	want := program + ": " + failure.Error.Message + "\n"
+	if failure.Error.Hint != "" {
+		want += "hint: " + failure.Error.Hint + "\n"
+	}
+	if stderr != want {
+		t.Errorf("standard error says %q, standard output %q", stderr, stdout)
 	}
 }
 
@@ -230,7 +243,7 @@ func TestServeRefusesFilesThatDoNotFit(t *testing.T) {
 	if err := os.Chmod(key, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := command(t, "muster-log", serve...); code != 3 || !strings.Contains(stderr, "chmod 600") {
+	if _, stderr, code := execute(t, "muster-log", serve...); code != 3 || !strings.Contains(stderr, "chmod 600") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 	if err := os.Chmod(key, 0o600); err != nil {
@@ -245,7 +258,7 @@ func TestServeRefusesFilesThatDoNotFit(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Replace(string(data), old, new, 1)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, stderr, code := command(t, "muster-log", serve...); code != 3 || !strings.Contains(stderr, "policy") {
+		if _, stderr, code := execute(t, "muster-log", serve...); code != 3 || !strings.Contains(stderr, "policy") {
 			t.Errorf("%s: exit code %d, %s", new, code, stderr)
 		}
 	}

@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// command runs a program to its end.
-func command(t *testing.T, program string, args ...string) (stdout, stderr string, code int) {
+// execute runs a program to its end.
+func execute(t *testing.T, program string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, program), args...)
 	var out, errOut bytes.Buffer
@@ -56,7 +56,7 @@ func command(t *testing.T, program string, args ...string) (stdout, stderr strin
 // must runs a program and demands exit code 0.
 func must(t *testing.T, program string, args ...string) string {
 	t.Helper()
-	stdout, stderr, code := command(t, program, args...)
+	stdout, stderr, code := execute(t, program, args...)
 	if code != 0 {
 		t.Fatalf("%s %v: exit code %d, %s", program, args, code, stderr)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/release"
@@ -102,7 +103,7 @@ func readPolicy(path string) (*policy.Policy, error) {
 }
 
 func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
-	logger := a.logger(o.verbose)
+	logger := a.Logger(o.verbose)
 	s, err := readSite(o.data)
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
-		return fmt.Errorf("listen on %q: %w: choose another --listen address", o.listen, err)
+		return fail(exitcode.Unknown, "choose another --listen address", fmt.Errorf("listen on %q: %w", o.listen, err))
 	}
 	opened, err := log.Open(ctx, log.Config{
 		Origin:    s.config.Origin,

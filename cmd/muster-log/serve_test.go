@@ -71,7 +71,7 @@ func TestLogFromNothing(t *testing.T) {
 		t.Errorf("policy %q, %v, served %q", written, err, policy)
 	}
 
-	if _, stderr, code := command(t, "muster-log", append([]string{"serve"}, args...)...); code != 3 || !strings.Contains(stderr, "in use by another process") {
+	if _, stderr, code := execute(t, "muster-log", append([]string{"serve"}, args...)...); code != 3 || !strings.Contains(stderr, "in use by another process") {
 		t.Errorf("a second process: exit code %d, %s", code, stderr)
 	}
 	if code := p.end(syscall.SIGTERM); code != 0 || !strings.Contains(p.logged(), "msg=stopped") {
@@ -173,14 +173,14 @@ func TestL6RestoredData(t *testing.T) {
 	if err := os.Rename(backup, s.data); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code := command(t, "muster-log", append([]string{"serve"}, args...)...)
+	stdout, stderr, code := execute(t, "muster-log", append([]string{"serve"}, args...)...)
 	if code != 3 || stdout != "" || !strings.Contains(stderr, "the data were rolled back") || !strings.Contains(stderr, "restore the newest copy") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 	if err := os.Remove(m.HighWater); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code = command(t, "muster-log", append([]string{"serve"}, args...)...); code != 3 || !strings.Contains(stderr, "the high-water mark is gone") {
+	if _, stderr, code = execute(t, "muster-log", append([]string{"serve"}, args...)...); code != 3 || !strings.Contains(stderr, "the high-water mark is gone") {
 		t.Errorf("without the mark: exit code %d, %s", code, stderr)
 	}
 }

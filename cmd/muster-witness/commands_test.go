@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness/witnesstest"
@@ -43,7 +44,7 @@ func TestKeyGenerate(t *testing.T) {
 		}
 	}
 
-	_, stderr, code := command(t, "key", "generate", "--name", "witness.example/w2", "--key", path)
+	_, stderr, code := execute(t, "key", "generate", "--name", "witness.example/w2", "--key", path)
 	if code != exitcode.Usage || !strings.Contains(stderr, "exists and is not overwritten") {
 		t.Errorf("over a key file: exit code %d, %q", code, stderr)
 	}
@@ -58,7 +59,7 @@ func TestKeyFileOthersCanRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"key", "show", "--key", s.key}, {"serve", "--data", s.data, "--key", s.key, "--listen", "127.0.0.1:0"}} {
-		_, stderr, code := command(t, args...)
+		_, stderr, code := execute(t, args...)
 		if code != exitcode.Unknown || !strings.Contains(stderr, "chmod 600") {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr)
 		}
@@ -96,8 +97,8 @@ func TestLogAdd(t *testing.T) {
 	}
 }
 
-// TestErrors: each failure has its exit code, one line on standard error that
-// says what to do, and under --json the same on standard output.
+// TestErrors: each failure has its exit code, one line on standard error, mostly
+// with a hint what to do, and under --json the same on standard output.
 func TestErrors(t *testing.T) {
 	s := newSite(t)
 	empty := t.TempDir()
@@ -117,8 +118,8 @@ func TestErrors(t *testing.T) {
 		"unknown command":     {[]string{"frob"}, exitcode.Usage, "--help"},
 		"unknown subcommand":  {[]string{"log", "frob"}, exitcode.Usage, "--help"},
 		"unknown flag":        {[]string{"serve", "--frob"}, exitcode.Usage, "--help"},
-		"missing flag":        {[]string{"serve", "--data", s.data, "--key", s.key}, exitcode.Usage, "--listen is missing"},
-		"missing name":        {[]string{"key", "generate", "--key", notAKey}, exitcode.Usage, "--name is missing"},
+		"missing flag":        {[]string{"serve", "--data", s.data, "--key", s.key}, exitcode.Usage, "missing --listen"},
+		"missing name":        {[]string{"key", "generate", "--key", notAKey}, exitcode.Usage, "missing --name"},
 		"bad name":            {[]string{"key", "generate", "--name", "a b", "--key", filepath.Join(empty, "k")}, exitcode.Usage, "holds a space"},
 		"no key file":         {[]string{"key", "show", "--key", filepath.Join(empty, "none")}, exitcode.Unknown, "key generate"},
 		"not a key file":      {[]string{"key", "show", "--key", notAKey}, exitcode.Unknown, "want two lines"},
@@ -132,17 +133,29 @@ func TestErrors(t *testing.T) {
 		"bad address":         {[]string{"serve", "--data", s.data, "--key", s.key, "--listen", "nowhere"}, exitcode.Unknown, "--listen"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stdout, stderr, code := command(t, append(test.args, "--json")...)
-			if code != test.code || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "muster-witness: ") {
+			stdout, stderr, code := execute(t, append(test.args, "--json")...)
+			if code != test.code || !strings.Contains(stderr, test.want) {
 				t.Errorf("exit code %d, %q; want %d and %q", code, stderr, test.code, test.want)
 			}
-			var failure struct {
-				Error    string
-				ExitCode int
-			}
-			if err := json.Unmarshal([]byte(stdout), &failure); err != nil || failure.ExitCode != test.code || "muster-witness: "+failure.Error+"\n" != stderr {
-				t.Errorf("standard output %q, %v", stdout, err)
-			}
+			sameInJSON(t, "muster-witness", stdout, stderr, test.code)
 		})
+	}
+}
+
+// sameInJSON holds the JSON of a failure to what standard error says.
+func sameInJSON(t *testing.T, program, stdout, stderr string, code int) {
+	t.Helper()
+	var failure command.Explained
+	decoder := json.NewDecoder(strings.NewReader(stdout))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&failure); err != nil || failure.Exit != code || failure.Error.Code == "" {
+		t.Errorf("standard output %q, %v", stdout, err)
+	}
+	want := program + ": " + failure.Error.Message + "\n"
+	if failure.Error.Hint != "" {
+		want += "hint: " + failure.Error.Hint + "\n"
+	}
+	if stderr != want {
+		t.Errorf("standard error says %q, standard output %q", stderr, stdout)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/witness"
 )
@@ -22,7 +23,7 @@ const keyMode = 0o600
 const maxKeyFile = 16 << 10
 
 func (a *app) keyCommand() *cobra.Command {
-	return group("key", "the witness's own keys", a.keyGenerateCommand(), a.keyShowCommand())
+	return command.Group("key", "the witness's own keys", a.keyGenerateCommand(), a.keyShowCommand())
 }
 
 func (a *app) keyGenerateCommand() *cobra.Command {
@@ -30,14 +31,14 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate --name NAME --key FILE",
 		Short: "make the Ed25519 and the ML-DSA-44 key of a new witness, in one file",
-		Args:  arguments(cobra.NoArgs),
+		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "name", "key"); err != nil {
+			if err := command.Required(cmd, "name", "key"); err != nil {
 				return err
 			}
 			keys, err := witness.GenerateKeys(name)
 			if err != nil {
-				return usage(cmd, fmt.Errorf("--name %q: %w", name, err))
+				return command.Usage(cmd, fmt.Errorf("--name %q: %w", name, err))
 			}
 			if err := createKeyFile(path, keys.Marshal()); err != nil {
 				return err
@@ -55,9 +56,9 @@ func (a *app) keyShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show --key FILE",
 		Short: "print the verifier keys of a key file",
-		Args:  arguments(cobra.NoArgs),
+		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "key"); err != nil {
+			if err := command.Required(cmd, "key"); err != nil {
 				return err
 			}
 			keys, err := readKeyFile(path)
@@ -84,11 +85,12 @@ func (a *app) printKeys(path string, keys witness.Keys) error {
 	for _, verifier := range keys.Verifiers() {
 		result.Keys = append(result.Keys, key{verifier.Type.String(), verifier.String()})
 	}
-	return a.print(result, func(out io.Writer) {
+	return a.Print(result, func(out io.Writer) error {
 		fmt.Fprintf(out, "witness %s, private keys in %s\n", result.Name, path)
 		for _, key := range result.Keys {
 			fmt.Fprintf(out, "%s\n    %s\n", key.Type, key.VKey)
 		}
+		return nil
 	})
 }
 
@@ -97,7 +99,7 @@ func (a *app) printKeys(path string, keys witness.Keys) error {
 func createKeyFile(path string, data []byte) (err error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, keyMode)
 	if errors.Is(err, fs.ErrExist) {
-		return &exitcode.Error{Code: exitcode.Usage, Err: fmt.Errorf("key file %s exists and is not overwritten: name another file, or see it with muster-witness key show", path)}
+		return command.Fail(exitcode.Usage, "file-exists", "name another file, or see it with muster-witness key show", fmt.Errorf("key file %s exists and is not overwritten", path))
 	}
 	if err != nil {
 		return fmt.Errorf("make the key file: %w", err)
@@ -129,7 +131,7 @@ func createKeyFile(path string, data []byte) (err error) {
 func readKeyFile(path string) (witness.Keys, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return witness.Keys{}, fmt.Errorf("key file: %w: make one with muster-witness key generate", err)
+		return witness.Keys{}, command.Fail(exitcode.Unknown, "no-key-file", "make one with muster-witness key generate", fmt.Errorf("key file: %w", err))
 	}
 	if err != nil {
 		return witness.Keys{}, fmt.Errorf("key file: %w", err)

@@ -11,13 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/command"
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
 	"github.com/muster-log/muster/witness/state"
 )
 
 func (a *app) logCommand() *cobra.Command {
-	return group("log", "the logs this witness follows", a.logAddCommand(), a.logListCommand())
+	return command.Group("log", "the logs this witness follows", a.logAddCommand(), a.logListCommand())
 }
 
 func (a *app) logAddCommand() *cobra.Command {
@@ -28,23 +30,23 @@ func (a *app) logAddCommand() *cobra.Command {
 		Long: "Follow the log with this verifier key (name+id+key). Its origin is the key's name unless\n" +
 			"--origin says otherwise. A witness that is serving knows it at once. An origin that is\n" +
 			"followed already keeps its size and root and gets the key besides those it has.",
-		Args: arguments(cobra.ExactArgs(1)),
+		Args: command.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "data"); err != nil {
+			if err := command.Required(cmd, "data"); err != nil {
 				return err
 			}
 			key, err := tlog.ParseVerifierKey(args[0])
 			if err != nil {
-				return usage(cmd, err)
+				return command.Usage(cmd, err)
 			}
 			if key.Type != tlog.TypeEd25519 && key.Type != tlog.TypeCosignatureMLDSA44 {
-				return usage(cmd, fmt.Errorf("verifier key of %q is of type %v, a log signs with Ed25519 (0x01) or ML-DSA-44 (0x06): take the key of the log, not of a witness", key.Name, key.Type))
+				return command.Usage(cmd, fmt.Errorf("verifier key of %q is of type %v, a log signs with Ed25519 (0x01) or ML-DSA-44 (0x06): take the key of the log, not of a witness", key.Name, key.Type))
 			}
 			if origin == "" {
 				origin = key.Name
 			}
 			if err := witness.CheckOrigin(origin); err != nil {
-				return usage(cmd, fmt.Errorf("--origin: %w", err))
+				return command.Usage(cmd, fmt.Errorf("--origin: %w", err))
 			}
 			db, err := state.Create(cmd.Context(), data)
 			if err != nil {
@@ -60,12 +62,13 @@ func (a *app) logAddCommand() *cobra.Command {
 				Key    string `json:"key"`
 				Added  bool   `json:"added"`
 			}{origin, key.String(), added}
-			return a.print(result, func(out io.Writer) {
-				if added {
-					fmt.Fprintf(out, "following %s with key %s\n", printable(origin), key)
-				} else {
-					fmt.Fprintf(out, "%s is followed with that key already\n", printable(origin))
+			return a.Print(result, func(out io.Writer) error {
+				format := "following %s with key %s\n"
+				if !added {
+					format = "%s is followed with key %s already\n"
 				}
+				_, err := fmt.Fprintf(out, format, printable(origin), key)
+				return err
 			})
 		},
 	}
@@ -79,14 +82,14 @@ func (a *app) logListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list --data DIR",
 		Short: "list the logs and how far each was cosigned",
-		Args:  arguments(cobra.NoArgs),
+		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "data"); err != nil {
+			if err := command.Required(cmd, "data"); err != nil {
 				return err
 			}
 			db, err := state.Open(cmd.Context(), data)
 			if err != nil {
-				return fmt.Errorf("%w: add a log with muster-witness log add, or look for the right --data", err)
+				return command.Fail(exitcode.Unknown, "no-data", "add a log with muster-witness log add, or look for the right --data", err)
 			}
 			defer db.Close()
 			followed, err := db.Followed(cmd.Context(), math.MaxInt32)
@@ -131,10 +134,10 @@ func (a *app) printLogs(followed []witness.Followed) error {
 		}
 		result.Logs = append(result.Logs, listed)
 	}
-	return a.print(result, func(out io.Writer) {
+	return a.Print(result, func(out io.Writer) error {
 		if len(result.Logs) == 0 {
 			fmt.Fprintln(out, "no logs are followed; add one with muster-witness log add")
-			return
+			return nil
 		}
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ORIGIN\tKEYS\tSIZE\tCOSIGNED")
@@ -145,7 +148,7 @@ func (a *app) printLogs(followed []witness.Followed) error {
 			}
 			fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", printable(log.Origin), len(log.Keys), size, cosigned)
 		}
-		table.Flush()
+		return table.Flush()
 	})
 }
 

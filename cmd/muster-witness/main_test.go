@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// command runs the program to its end.
-func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
+// execute runs the program to its end.
+func execute(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	var out, errOut bytes.Buffer
@@ -55,7 +55,7 @@ func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 // must runs the program and demands exit code 0.
 func must(t *testing.T, args ...string) string {
 	t.Helper()
-	stdout, stderr, code := command(t, args...)
+	stdout, stderr, code := execute(t, args...)
 	if code != 0 {
 		t.Fatalf("%v: exit code %d, %s", args, code, stderr)
 	}
@@ -237,7 +237,7 @@ func TestW14SecondProcessRefusesToStart(t *testing.T) {
 		"same data": {"serve", "--data", s.data, "--key", other.key, "--listen", "127.0.0.1:0"},
 		"same key":  {"serve", "--data", other.data, "--key", s.key, "--listen", "127.0.0.1:0"},
 	} {
-		stdout, stderr, code := command(t, args...)
+		stdout, stderr, code := execute(t, args...)
 		if code != 3 || !strings.Contains(stderr, "in use by another witness process") || strings.Contains(stderr, "listening") {
 			t.Errorf("%s: exit code %d, %q, %q", name, code, stdout, stderr)
 		}

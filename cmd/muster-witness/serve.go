@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/command"
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/witness"
 	"github.com/muster-log/muster/witness/server"
 	"github.com/muster-log/muster/witness/state"
@@ -19,9 +20,9 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --data DIR --key FILE --listen ADDR",
 		Short: "answer logs and monitors until stopped by SIGTERM or SIGINT",
-		Args:  arguments(cobra.NoArgs),
+		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "data", "key", "listen"); err != nil {
+			if err := command.Required(cmd, "data", "key", "listen"); err != nil {
 				return err
 			}
 			return a.serve(cmd.Context(), data, key, listen, verbose)
@@ -35,7 +36,7 @@ func (a *app) serveCommand() *cobra.Command {
 }
 
 func (a *app) serve(ctx context.Context, data, keyPath, listen string, verbose bool) error {
-	logger := a.logger(verbose)
+	logger := a.Logger(verbose)
 	// The locks come before anything is read: a second process must not even
 	// look at a state that the first one is changing.
 	directoryLock, err := state.LockDirectory(data)
@@ -63,7 +64,7 @@ func (a *app) serve(ctx context.Context, data, keyPath, listen string, verbose b
 	}
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
-		return fmt.Errorf("listen on %q: %w: choose another --listen address", listen, err)
+		return command.Fail(exitcode.Unknown, "listen", "choose another --listen address", fmt.Errorf("listen on %q: %w", listen, err))
 	}
 	logger.Info("listening", "address", listener.Addr().String(), "url", "http://"+listener.Addr().String(), "witness", w.Keys()[0].Name)
 	if err := server.New(w, logger, server.Timeouts{}).Serve(ctx, listener); err != nil {
@@ -71,16 +72,4 @@ func (a *app) serve(ctx context.Context, data, keyPath, listen string, verbose b
 	}
 	logger.Info("stopped")
 	return nil
-}
-
-// logger writes to standard error, under --json one object a line.
-func (a *app) logger(verbose bool) *slog.Logger {
-	options := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if verbose {
-		options.Level = slog.LevelDebug
-	}
-	if a.json {
-		return slog.New(slog.NewJSONHandler(a.errOut, options))
-	}
-	return slog.New(slog.NewTextHandler(a.errOut, options))
 }

@@ -13,7 +13,7 @@ import (
 // progress returns a Reporter that draws a bar on standard error where that is a
 // terminal, and nothing elsewhere: a bar in a file or a pipe is noise.
 func (a *app) progress() progress.Reporter {
-	file, ok := a.errOut.(*os.File)
+	file, ok := a.ErrOut.(*os.File)
 	if !ok {
 		return progress.None()
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 )
@@ -241,7 +242,7 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 		}
 	})
 	if err == nil && !s.Complete {
-		return errVerdict{exitcode.Refused}
+		return command.Verdict(exitcode.Refused)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/tlog"
@@ -236,7 +237,7 @@ func want(t *testing.T, code int, errorCode string, args ...string) result {
 	if text.code != code || asJSON.code != code {
 		t.Fatalf("%v: got exit codes %d and %d, want %d\n%s%s%s", args, text.code, asJSON.code, code, text.out, text.errOut, asJSON.out)
 	}
-	var failure explained
+	var failure command.Explained
 	if err := json.Unmarshal([]byte(asJSON.out), &failure); err != nil {
 		t.Fatalf("%v: stdout under --json is not one JSON object: %v\n%s", args, err, asJSON.out)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog/bundle"
@@ -69,7 +70,7 @@ could not be made.`,
 				return err
 			}
 			if exit := verdict.ExitCode(); exit != exitcode.Verified {
-				return errVerdict{exit}
+				return command.Verdict(exit)
 			}
 			return nil
 		},
