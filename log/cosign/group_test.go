@@ -250,7 +250,13 @@ func TestL6ProbeBeforeSigning(t *testing.T) {
 	if _, ok := errors.AsType[*NoQuorumError](probe(honest, away, away)); !ok {
 		t.Error("one of three confirmed: want a NoQuorumError")
 	}
-	if _, ok := errors.AsType[*RollbackError](probe(honest, honest, larger)); !ok {
-		t.Error("a witness knows a larger tree: want a RollbackError")
+	rollback, ok := errors.AsType[*RollbackError](probe(honest, honest, larger))
+	if !ok {
+		t.Fatal("a witness knows a larger tree: want a RollbackError")
+	}
+	for _, says := range []string{"witness w2 claims a larger tree", "data end at size 5", "restore the newest one", "remove it from the log's own policy of witnesses"} {
+		if !strings.Contains(rollback.Error(), says) {
+			t.Errorf("the error %q does not say %q", rollback, says)
+		}
 	}
 }

@@ -87,7 +87,7 @@ func (e *RollbackError) Error() string {
 	return strings.Join([]string{
 		fmt.Sprintf("witness %s %v", e.Witness, e.Err),
 		fmt.Sprintf("this log's data end at size %d", e.Size),
-		"if they were restored from an older copy, restore the newest one; signing on would fork the log. If the witness is wrong, remove it from log.policy and start again",
+		"if they were restored from an older copy, restore the newest one; signing on would fork the log. If the witness is wrong, remove it from the log's own policy of witnesses and start again",
 	}, "; ")
 }
 
