@@ -2,7 +2,6 @@ package cosign
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,11 +22,6 @@ const (
 	// DefaultGrace is how long a round that has its quorum still waits for the
 	// others, so that a proof carries more cosignatures than the least possible.
 	DefaultGrace = 10 * time.Millisecond
-
-	// firstBackoff and lastBackoff bound how long a failing witness is left
-	// alone; the pause doubles from one to the other.
-	firstBackoff = 500 * time.Millisecond
-	lastBackoff  = 30 * time.Second
 )
 
 // Options are the settings of a Group. The zero value of each means its default.
@@ -43,21 +37,6 @@ type Group struct {
 	policy    *policy.Policy
 	options   Options
 	witnesses []*witness
-}
-
-// witness is what the group knows of one endpoint.
-type witness struct {
-	endpoint
-	names []string
-
-	mu       sync.Mutex
-	busy     bool
-	size     uint64 // the size it cosigned last, known from its cosignature
-	cosigned time.Time
-	failed   error
-	failures int
-	retryAt  time.Time
-	alarm    string
 }
 
 // NewGroup prepares the witnesses of a policy. Witness lines with one URL are one
@@ -179,13 +158,11 @@ func (g *Group) Cosign(ctx context.Context, note []byte, consistency func(contex
 func (g *Group) clockAhead() bool {
 	behind := map[string]bool{}
 	for _, w := range g.witnesses {
-		w.mu.Lock()
-		if errors.Is(w.failed, errBehindUs) {
+		if w.signsBehindUs() {
 			for _, name := range w.names {
 				behind[name] = true
 			}
 		}
-		w.mu.Unlock()
 	}
 	return g.blocked(behind)
 }
@@ -193,53 +170,6 @@ func (g *Group) clockAhead() bool {
 // blocked reports whether the quorum needs one of these witnesses.
 func (g *Group) blocked(without map[string]bool) bool {
 	return !g.policy.Met(func(w policy.Witness) bool { return !without[w.Name] })
-}
-
-// ask runs one exchange, from the size that the witness is believed to hold, and
-// records how it went. It goes on after the round has ended, because the witness
-// may cosign all the same.
-func (g *Group) ask(ctx context.Context, w *witness, r request, from uint64) outcome {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.options.Timeout)
-	defer cancel()
-	result, err := w.addCheckpoint(ctx, min(from, r.checkpoint.Size), r, g.options.Now())
-
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.busy = false
-	now := g.options.Now()
-	for _, size := range result.conflicts {
-		if size < w.size {
-			w.alarm = fmt.Sprintf("lost state: it cosigned size %d and then answered that it holds %d", w.size, size)
-			g.options.Logger.Error("witness lost state", "witness", w.name(), "cosigned", w.size, "answered", size)
-			break
-		}
-	}
-	if err != nil {
-		w.fail(g, err, now)
-		return outcome{witness: w, err: err}
-	}
-	if w.failures > 0 {
-		g.options.Logger.Info("witness cosigns again", "witness", w.name(), "after failures", w.failures)
-	}
-	w.failed, w.failures, w.retryAt = nil, 0, time.Time{}
-	w.size = r.checkpoint.Size
-	w.cosigned = now
-	return outcome{witness: w, lines: result.lines}
-}
-
-// fail records a failure, with w.mu held.
-func (w *witness) fail(g *Group, err error, now time.Time) {
-	if w.failures == 0 || err.Error() != w.failed.Error() {
-		g.options.Logger.Warn("witness does not cosign", "witness", w.name(), "url", w.url, "error", err)
-	}
-	w.failed = err
-	backoff := min(firstBackoff<<min(w.failures, 16), lastBackoff)
-	if errors.Is(err, ErrLarger) || errors.Is(err, ErrContradiction) {
-		w.alarm = err.Error()
-		backoff = lastBackoff // a person has to look into it
-	}
-	w.retryAt = now.Add(backoff)
-	w.failures++
 }
 
 // Remember takes the cosignatures of the newest anchor, before the start, so
@@ -255,30 +185,9 @@ func (g *Group) Remember(newest log.Anchor) {
 		if err != nil || len(cosignatures) == 0 {
 			continue
 		}
-		w.mu.Lock()
-		w.size = max(w.size, checkpoint.Size)
-		w.mu.Unlock()
+		w.remember(checkpoint.Size)
 	}
 }
-
-func (w *witness) cosignedSize() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.size
-}
-
-// start claims the witness for a round unless it is busy or left alone.
-func (w *witness) start(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.busy || now.Before(w.retryAt) {
-		return false
-	}
-	w.busy = true
-	return true
-}
-
-func (w *witness) name() string { return strings.Join(w.names, ",") }
 
 // missing lists the witnesses that gave nothing, each with the reason.
 func (g *Group) missing(present map[string]bool) []string {
@@ -295,16 +204,7 @@ func (g *Group) missing(present map[string]bool) []string {
 func (g *Group) Witnesses() []log.WitnessStatus {
 	var all []log.WitnessStatus
 	for _, w := range g.witnesses {
-		w.mu.Lock()
-		for i, name := range w.names {
-			status := log.WitnessStatus{Name: name, Key: w.keys[i], URL: w.url, Size: w.size, Cosigned: w.cosigned, Alarm: w.alarm, RetryAt: w.retryAt}
-			if w.failed != nil {
-				status.Error = w.failed.Error()
-				status.UnknownLog = errors.Is(w.failed, ErrUnknownLog)
-			}
-			all = append(all, status)
-		}
-		w.mu.Unlock()
+		all = append(all, w.status()...)
 	}
 	return all
 }
