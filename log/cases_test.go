@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/log/logtest"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
@@ -214,26 +215,34 @@ func TestWitnessThatLostItsStateIsNoticed(t *testing.T) {
 // The log signs nothing and admits nothing while its clock is more than five
 // minutes ahead of its witnesses' time stamps, or behind log time.
 func TestWrongClockStopsSigning(t *testing.T) {
-	var shift atomic.Int64
-	clock := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
-	for name, wrong := range map[string]time.Duration{"ahead of the witnesses": 6 * time.Minute, "behind log time": -6 * time.Minute} {
+	var shift, read, signed, probed atomic.Int64
+	clock := func() time.Time { read.Add(1); return time.Now().Add(time.Duration(shift.Load())) }
+	for name, c := range map[string]struct {
+		wrong time.Duration
+		turns *atomic.Int64 // what the publisher does at every turn that it signs nothing at
+	}{
+		"ahead of the witnesses": {6 * time.Minute, &probed}, // has the last signed checkpoint confirmed
+		"behind log time":        {-6 * time.Minute, &read},  // looks at the clock
+	} {
 		t.Run(name, func(t *testing.T) {
 			shift.Store(0)
 			f := newFixture(t)
 			f.now, f.republish = clock, 20*time.Millisecond
+			f.cosigner = func(group *cosign.Group) log.Cosigner { return &countedProbes{group, &probed} }
+			f.storage.HighWater.OnStore(func([]byte) (bool, error) { signed.Add(1); return true, nil }) // once a signature
 			f.open()
 			f.published(0)
-			shift.Store(int64(wrong))
+			shift.Store(int64(c.wrong))
 			entry, _ := f.issuer.Image()
 			f.eventually("the end of admission", func() bool {
 				_, err := f.Submit(t.Context(), entry)
 				return errors.Is(err, log.ErrUnavailable) && errors.Is(err, log.ErrClock)
 			})
-			mark, _ := f.storage.HighWater.Load()
 			served, _ := f.Checkpoint()
-			time.Sleep(200 * time.Millisecond) // ten times the interval of publication
-			if now, _ := f.storage.HighWater.Load(); !bytes.Equal(now, mark) {
-				t.Errorf("signed meanwhile:\n%s", now)
+			before, turns := signed.Load(), c.turns.Load()
+			f.eventually("further turns of the publisher", func() bool { return c.turns.Load() >= turns+2 })
+			if more := signed.Load() - before; more != 0 {
+				t.Errorf("signed %d times meanwhile", more)
 			}
 			if now, _ := f.Checkpoint(); !bytes.Equal(now.Note, served.Note) {
 				t.Errorf("published meanwhile:\n%s", now.Note)
@@ -246,6 +255,18 @@ func TestWrongClockStopsSigning(t *testing.T) {
 			f.published(uint64(len(f.storage.Entries()) - 1))
 		})
 	}
+}
+
+// countedProbes counts how often the witnesses are asked to confirm what was
+// signed last.
+type countedProbes struct {
+	*cosign.Group
+	probed *atomic.Int64
+}
+
+func (c *countedProbes) Probe(ctx context.Context, note []byte, consistency func(context.Context, uint64) ([]tlog.Hash, error)) error {
+	c.probed.Add(1)
+	return c.Group.Probe(ctx, note, consistency)
 }
 
 // L8: every refusal has its code and leaves the log as it was.

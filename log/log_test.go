@@ -37,6 +37,7 @@ type fixture struct {
 	queue     int
 	republish time.Duration
 	group     *cosign.Group
+	cosigner  func(*cosign.Group) log.Cosigner // of the group; nil: the group itself
 }
 
 // newFixture has two of three witnesses cosign, which know the log.
@@ -57,8 +58,12 @@ func (f *fixture) config() log.Config {
 		f.t.Fatal(err)
 	}
 	f.group = group
+	var cosigner log.Cosigner = group
+	if f.cosigner != nil {
+		cosigner = f.cosigner(group)
+	}
 	return log.Config{
-		Origin: origin, Key: f.key, Appender: f.storage, Anchors: f.storage, HighWater: f.storage.HighWater, Cosigner: group,
+		Origin: origin, Key: f.key, Appender: f.storage, Anchors: f.storage, HighWater: f.storage.HighWater, Cosigner: cosigner,
 		CheckpointInterval: 10 * time.Millisecond, RepublishInterval: f.republish, Queue: f.queue, Now: f.now, Logger: logger,
 	}
 }
