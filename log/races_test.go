@@ -1,6 +1,7 @@
 package log_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -49,6 +50,65 @@ func TestL10OneOfManyWins(t *testing.T) {
 	f.View(func(state *register.State) {
 		if live := state.Live(logtest.Product); len(live) != 1 || live[0].Index != uint64(size) || state.Void() != 0 {
 			t.Errorf("after the replay %d are live and %d void", len(live), state.Void())
+		}
+	})
+}
+
+// L10: a payload twice in one batch, under two sets of signatures: neither is in
+// the log when the other is judged, and one entry is appended all the same.
+func TestL10OnePayloadTwiceInABatch(t *testing.T) {
+	f := newFixture(t).open()
+	reached, release := make(chan int, 8), make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	var group sync.WaitGroup
+	t.Cleanup(group.Wait)
+	t.Cleanup(free) // or a test that fails would hang
+	f.storage.OnAppend(func(entries int) (int, error) {
+		reached <- entries
+		<-release
+		return entries, nil
+	})
+	receipts := make([]log.Receipt, 4)
+	submit := func(i int, entry []byte) {
+		group.Go(func() {
+			var err error
+			if receipts[i], err = f.Submit(context.Background(), entry); err != nil {
+				t.Errorf("submission %d: %v", i, err)
+			}
+		})
+	}
+	held, _ := f.issuer.Image()
+	submit(0, held)
+	<-reached // held is being written, and the others wait for it
+	image := f.issuer.StateImage()
+	first, digest := f.issuer.SignImage(image, "ci")
+	second, _ := f.issuer.SignImage(image, "ci", "ci2")
+	other, _ := f.issuer.Image()
+	for i, entry := range [][]byte{first, second, other} {
+		submit(i+1, entry)
+		f.eventually("a place in the queue", func() bool { return f.Waiting() == i+1 })
+	}
+	free()
+	if appended := <-reached; appended != 2 {
+		t.Fatalf("a batch of one payload twice and another appended %d entries, want 2", appended)
+	}
+	f.storage.OnAppend(nil)
+	group.Wait()
+	if want := (log.Receipt{Index: 2, Digest: digest}); receipts[1] != want {
+		t.Errorf("the first: got %+v, want %+v", receipts[1], want)
+	}
+	if want := (log.Receipt{Index: 2, Digest: digest, Duplicate: true}); receipts[2] != want {
+		t.Errorf("the same payload again: got %+v, want %+v", receipts[2], want)
+	}
+	if receipts[3].Index != 3 || receipts[3].Duplicate {
+		t.Errorf("the other: got %+v", receipts[3])
+	}
+	if stored := f.storage.Entries(); len(stored) != 4 || !bytes.Equal(stored[2], first) {
+		t.Errorf("%d entries are stored, or the second set of signatures", len(stored))
+	}
+	f.View(func(state *register.State) {
+		if state.Void() != 0 {
+			t.Errorf("%d void", state.Void())
 		}
 	})
 }
