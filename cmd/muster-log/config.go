@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/keyfile"
 	"github.com/muster-log/muster/tlog"
 )
 
@@ -37,8 +38,6 @@ const (
 const (
 	// maxConfig bounds the configuration and key files in bytes.
 	maxConfig = 64 << 10
-	// keyMode is a key file's: the owner's alone.
-	keyMode = 0o600
 	// publicMode is that of files that hold no secret.
 	publicMode = 0o644
 )
@@ -100,19 +99,9 @@ func readConfiguration(dir string) (*configuration, error) {
 	return c, nil
 }
 
-// readKey reads the log's private key and refuses a file that others can read.
+// readKey reads the log's private key.
 func readKey(path string) (*tlog.SigningKey, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("key file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("key file %s is not a regular file", path)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s has mode %04o, so others than its owner may use it: chmod 600 it, and think of the key as known if they could", path, mode)
-	}
-	data, err := readBounded(path, maxConfig)
+	data, err := keyfile.Read(path, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/keyfile"
 )
 
 // layout is where a new log's files go: absolute paths.
@@ -88,7 +89,7 @@ func (l *layout) relative(path string) string {
 // create makes both directories, each whole or not at all, the keys first: a
 // data directory is never without its key.
 func (l *layout) create(secret string, files map[string][]byte) error {
-	if err := createDir(l.keys, 0o700, map[string][]byte{keyFile: []byte(secret)}, keyMode); err != nil {
+	if err := createDir(l.keys, 0o700, map[string][]byte{keyFile: []byte(secret)}, keyfile.Mode); err != nil {
 		return err
 	}
 	if err := createDir(l.data, 0o755, files, publicMode); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/muster-log/muster/internal/exitcode"
 )
 
-// publicMode is the mode of files that anyone may read, before the umask.
+// publicMode is the mode of files that anyone may read.
 const publicMode = 0o644
 
 // stdinName names standard input where a file is asked for.
@@ -68,22 +68,13 @@ func writeNew(path string, data []byte, perm os.FileMode, force bool) error {
 	if force {
 		return atomicfile.Write(path, data, perm)
 	}
-	// The name is taken first, so that of two writers one is refused.
-	taken, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	err := atomicfile.Create(path, data, perm)
 	if errors.Is(err, fs.ErrExist) {
 		return errExists(path)
 	}
-	if err != nil {
-		return err
-	}
-	taken.Close()
-	if err := atomicfile.Write(path, data, perm); err != nil {
-		os.Remove(path)
-		return err
-	}
-	return nil
+	return err
 }
 
 func errExists(path string) error {
-	return fail(exitcode.Usage, "file-exists", "name another file, or add --force", fmt.Errorf("%s exists and is not overwritten", path))
+	return fail(exitcode.Usage, "file-exists", "name another file, or add --force", &atomicfile.ExistsError{Path: path})
 }

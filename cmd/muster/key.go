@@ -1,20 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/keyfile"
 	"github.com/muster-log/muster/release"
 )
 
 const (
-	// secretMode is the mode of a private key's file.
-	secretMode = 0o600
 	// maxKeyFile is well above the size of any key file, in bytes.
 	maxKeyFile = 64 << 10
 	// publicExtension is that of the file that key generate writes besides.
@@ -68,7 +67,7 @@ func (a *app) keyGenerate(format release.KeyFormat, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeNew(out, secret, secretMode, false); err != nil {
+	if err := keyfile.Create(out, secret); err != nil {
 		return err
 	}
 	if err := writeNew(out+publicExtension, public, publicMode, false); err != nil {
@@ -129,26 +128,27 @@ func (a *app) readPrivateKey(path string) (*release.PrivateKey, error) {
 	if path == stdinName {
 		return nil, fail(exitcode.Usage, "key-from-stdin", "name a file", fmt.Errorf("--key %s: a private key is not read from standard input", path))
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("private key: %w", err)
+	data, err := keyfile.ReadOrPipe(path, maxKeyFile)
+	if _, loose := errors.AsType[*keyfile.ModeError](err); loose {
+		if _, publicErr := a.readPublicKey(path); publicErr == nil {
+			return nil, errPublicKey(path)
+		}
 	}
-	data, err := a.readFile(path, "private key", maxKeyFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--key: %w", err)
 	}
 	if !strings.Contains(string(data), "PRIVATE KEY") && strings.Contains(string(data), "PUBLIC KEY") {
-		return nil, fail(exitcode.Usage, "public-key-given", "give the private key's file, the one without "+publicExtension, fmt.Errorf("%s is a public key, want a private one", path))
-	}
-	if mode := info.Mode().Perm(); info.Mode().IsRegular() && mode&0o077 != 0 {
-		return nil, fail(exitcode.Unknown, "key-file-mode", "chmod 600 "+path+", and think of the key as known if others could read it",
-			fmt.Errorf("private key %s has mode %04o, want 0600", path, mode))
+		return nil, errPublicKey(path)
 	}
 	key, err := release.ParsePrivateKey(data)
 	if err != nil {
 		return nil, fmt.Errorf("private key %s: %w", path, err)
 	}
 	return key, nil
+}
+
+func errPublicKey(path string) error {
+	return fail(exitcode.Usage, "public-key-given", "give the private half, the file beside it that key generate made", fmt.Errorf("%s is a public key, want a private one", path))
 }
 
 // readPublicKey reads a public key file; one of a private key is refused, so

@@ -1,12 +1,22 @@
-// Package atomicfile replaces a file so that after a crash the old content or
-// the new one is there, whole.
+// Package atomicfile makes and replaces files so that after a crash the old
+// content or the new one is there, whole.
 package atomicfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
+
+// ExistsError is a file that was to be made and is there: it stands as it was.
+type ExistsError struct{ Path string }
+
+func (e *ExistsError) Error() string { return e.Path + " exists and is not overwritten" }
+
+// Is has the error be [fs.ErrExist].
+func (e *ExistsError) Is(target error) bool { return target == fs.ErrExist }
 
 // Write replaces the file at path by data. It writes a temporary file in the
 // same directory, syncs it, renames it over path and syncs the directory: when
@@ -15,16 +25,39 @@ import (
 // content may be there after a crash. A symbolic link at path is replaced, not
 // followed. perm is the file's mode exactly, whatever the umask.
 func Write(path string, data []byte, perm os.FileMode) error {
+	return place(path, data, perm, os.Rename)
+}
+
+// Create makes the file at path as [Write] does, and never over another one:
+// where anything has that name, a symbolic link too, it returns an
+// [*ExistsError]. The name is given by a hard link, so of two that make one file
+// one is refused, and a file that is there is whole; the file system must have
+// hard links.
+func Create(path string, data []byte, perm os.FileMode) error {
+	return place(path, data, perm, func(made, path string) error {
+		err := os.Link(made, path)
+		if errors.Is(err, fs.ErrExist) {
+			return &ExistsError{path}
+		}
+		return err
+	})
+}
+
+// place writes a temporary file and has it named path.
+func place(path string, data []byte, perm os.FileMode, name func(made, path string) error) error {
 	dir := filepath.Dir(path)
 	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer os.Remove(file.Name()) // after the rename there is nothing of this name
+	defer os.Remove(file.Name()) // after a rename there is nothing of this name
 	if err := fill(file, data, perm); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := os.Rename(file.Name(), path); err != nil {
+	if err := name(file.Name(), path); err != nil {
+		if exists, ok := errors.AsType[*ExistsError](err); ok {
+			return exists
+		}
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := SyncDir(dir); err != nil {

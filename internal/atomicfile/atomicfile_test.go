@@ -3,10 +3,14 @@
 package atomicfile
 
 import (
+	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -114,13 +118,67 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := Write(path, make([]byte, 8192), 0o644)
+	errCreate := Create(path+".new", make([]byte, 8192), 0o644)
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
 	}
-	if err == nil {
+	if err == nil || errCreate == nil {
 		t.Error("8192 bytes were written where 4096 are allowed")
 	}
 	holds(t, path, "old", "file")
+}
+
+// TestCreate: a new file has its content and mode; what is there stands.
+func TestCreate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := Create(path, []byte("new"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+		t.Errorf("mode %v, %v, want 0640", info.Mode(), err)
+	}
+	holds(t, path, "new", "file")
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
+	for _, taken := range []string{path, link} {
+		err := Create(taken, []byte("newer"), 0o640)
+		if exists, ok := errors.AsType[*ExistsError](err); !ok || exists.Path != taken || !errors.Is(err, fs.ErrExist) {
+			t.Errorf("over %s: got %v, want an *ExistsError", taken, err)
+		}
+	}
+	holds(t, path, "new", "file", "link")
+	if target, err := os.Readlink(link); err != nil || target != "nowhere" {
+		t.Errorf("the link was changed to %q, %v", target, err)
+	}
+}
+
+// TestCreateTogether: of many that make one file one does, and its content is
+// there whole at any time.
+func TestCreateTogether(t *testing.T) {
+	const writers, size = 8, 1 << 16
+	path := filepath.Join(t.TempDir(), "file")
+	var made atomic.Int32
+	var group sync.WaitGroup
+	for i := range writers {
+		group.Go(func() {
+			switch err := Create(path, bytes.Repeat([]byte{byte('a' + i)}, size), 0o600); {
+			case err == nil:
+				made.Add(1)
+			case !errors.Is(err, fs.ErrExist):
+				t.Error(err)
+			}
+			if data, err := os.ReadFile(path); err != nil || len(data) != size || bytes.Count(data, data[:1]) != size {
+				t.Errorf("read %d bytes, %v", len(data), err)
+			}
+		})
+	}
+	group.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d writers made the file, want 1", made.Load())
+	}
 }
 
 func TestSyncDir(t *testing.T) {

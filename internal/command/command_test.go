@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/keyfile"
 )
 
 var errKnown = errors.New("known to the program")
@@ -71,6 +73,11 @@ func TestFailures(t *testing.T) {
 			"prog: x: no\nhint: stop\n"},
 		"a failure around a known error": {command.Fail(1, "", "look", fmt.Errorf("x: %w", errKnown)), full, 1,
 			`{"code":"known","message":"x: known to the program","member":"a.b","got":"1","wanted":"2","hint":"look"}`, "prog: x: known to the program\nhint: look\n"},
+		"a key file that others can read": {fmt.Errorf("x: %w", &keyfile.ModeError{Path: "a.key", Mode: 0o644}), full, 3,
+			`{"code":"key-file-mode","message":"x: private key a.key has mode 0644, want 0600","hint":"chmod 600 a.key, and think of the key as known if others could read it"}`,
+			"prog: x: private key a.key has mode 0644, want 0600\nhint: chmod 600 a.key, and think of the key as known if others could read it\n"},
+		"a file that exists": {&atomicfile.ExistsError{Path: "a"}, full, 2, `{"code":"file-exists","message":"a exists and is not overwritten","hint":"name another file"}`,
+			"prog: a exists and is not overwritten\nhint: name another file\n"},
 		"usage around a failure": {command.Usage(&cobra.Command{Use: "x"}, command.Fail(1, "c", "h", errors.New("no"))), full, 1,
 			`{"code":"c","message":"no","hint":"h"}`, "prog: no\nhint: h\n"},
 	} {

@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/keyfile"
 )
 
 // Failure is an error with what a person and a script need besides its text.
@@ -53,6 +55,12 @@ func (p *Program) explain(err error) Explained {
 	var e Explained
 	e.Exit = exitcode.Unknown // no failure looks like a verdict
 	e.Error.Message = OneLine(err.Error())
+	if loose, ok := errors.AsType[*keyfile.ModeError](err); ok {
+		e.Error.Code, e.Error.Hint = "key-file-mode", loose.Hint()
+	}
+	if _, ok := errors.AsType[*atomicfile.ExistsError](err); ok {
+		e.Exit, e.Error.Code, e.Error.Hint = exitcode.Usage, "file-exists", "name another file"
+	}
 	if p.Explain != nil {
 		p.Explain(err, &e)
 	}
