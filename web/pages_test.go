@@ -171,6 +171,11 @@ func checkMade(t *testing.T, path string, p page) {
 			t.Errorf("%s: a section is named by %q, which is not there", path, attribute(section, "aria-labelledby"))
 		}
 	}
+	for _, pre := range p.all("pre") {
+		if attribute(pre, "role") != "region" || attribute(pre, "aria-label") == "" || attribute(pre, "tabindex") != "0" {
+			t.Errorf("%s: a text that scrolls and is not reached by keyboard under a name", path)
+		}
+	}
 	for _, input := range p.all("input") {
 		if attribute(input, "type") != "hidden" && !slices.ContainsFunc(p.all("label"), func(n *html.Node) bool { return attribute(n, "for") == attribute(input, "id") }) {
 			t.Errorf("%s: an input without a label", path)
@@ -284,6 +289,15 @@ func TestEntryPage(t *testing.T) {
 			t.Errorf("%s: got %d", path, p.status)
 		}
 	}
+}
+
+// TestEntryPageOfNoSalt: a salt may be empty; the page says so.
+func TestEntryPageOfNoSalt(t *testing.T) {
+	s := webtest.New(t, webtest.Options{})
+	image := s.Model("llama", "3.1")
+	image.Measurements.Verity.Salt = ""
+	entry, _ := s.Sign(image)
+	getPage(t, s, fmt.Sprintf("/entries/%d", s.Submit(entry))).contains(t, "Salt none Data")
 }
 
 // TestHostileEntriesAreInert: what stands in entries is text and nothing else.

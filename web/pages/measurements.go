@@ -81,9 +81,13 @@ func orNone(list []string) string {
 }
 
 func verityValues(v release.Verity) []valueView {
+	salt := valueView{"Salt", v.Salt, true}
+	if v.Salt == "" {
+		salt = valueView{"Salt", "none", false}
+	}
 	return []valueView{
 		{"Root hash", v.RootHash, true},
-		{"Salt", v.Salt, true},
+		salt,
 		{"Data", fmt.Sprintf("%d blocks of %d bytes, %s", v.DataBlocks, v.DataBlockSize, v.FileSystem), false},
 		{"Hash tree", fmt.Sprintf("%s, blocks of %d bytes, from byte %d", v.Algorithm, v.HashBlockSize, v.HashOffset), false},
 	}
