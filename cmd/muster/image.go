@@ -51,7 +51,7 @@ when older versions are not to be gone back to.`,
 			if err := checkFree(o.out, o.force); err != nil {
 				return err
 			}
-			image, err := a.newImage(cmd, &o)
+			image, authority, err := a.newImage(cmd, &o)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ when older versions are not to be gone back to.`,
 			if err := release.CheckImage(image); err != nil {
 				return err
 			}
-			return a.createDraft(statement, o.out, o.force)
+			return a.createUnder(authority, statement, o.out, o.force)
 		},
 	}
 	flags := cmd.Flags()
@@ -82,41 +82,43 @@ when older versions are not to be gone back to.`,
 	return cmd
 }
 
-func (a *app) newImage(cmd *cobra.Command, o *imageOptions) (*release.Image, error) {
+// newImage makes the statement of the flags, and returns the authority it is made
+// under.
+func (a *app) newImage(cmd *cobra.Command, o *imageOptions) (*release.Image, *release.Authority, error) {
 	data, err := a.readFile(o.measurement, "measurement", maxMeasurement)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	measured, err := parseMeasurement(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.measurement, err)
+		return nil, nil, fmt.Errorf("%s: %w", o.measurement, err)
 	}
 	authority, digest, err := a.findAuthority(cmd, &o.source)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	image := &release.Image{
 		Authority: digest, Product: o.product, Kind: measured.kind, Name: o.name, Version: o.version, SecurityVersion: o.securityVersion,
 		Mode: release.Mode(o.mode), Measurements: measured.measurements, Artifacts: measured.artifacts, Note: o.note,
 	}
 	if image.Issued, err = a.parseWhen(cmd, "issued", o.issued, a.now()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	latest := image.Issued.AddDate(0, 0, limitsOf(authority).PublishWithinDays)
 	if image.PublishBy, err = a.parseWhen(cmd, "publish-by", o.publishBy, latest); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, text := range o.provenance {
 		statement, err := release.ParseDigest(text)
 		if err != nil {
-			return nil, usage(cmd, fmt.Errorf("--provenance: %w", err))
+			return nil, nil, usage(cmd, fmt.Errorf("--provenance: %w", err))
 		}
 		image.Provenance = append(image.Provenance, statement)
 	}
 	if err := assignURLs(image.Artifacts, o.urls); err != nil {
-		return nil, usage(cmd, err)
+		return nil, nil, usage(cmd, err)
 	}
-	return image, nil
+	return image, authority, nil
 }
 
 // assignURLs gives each artifact its URLs: below those that end in a slash, and

@@ -38,8 +38,8 @@ func (a *app) namingImages(group *cobra.Command) *cobra.Command {
 	return group
 }
 
-// imageNames are what images state of themselves, in a line, by payload digest.
-type imageNames map[release.Digest]string
+// imageNames are what images state of themselves, by payload digest.
+type imageNames map[release.Digest]*document
 
 // loadImages reads the directory of --images. Files of other things are passed
 // over; a digest is known only from the very statement that it is of.
@@ -61,7 +61,7 @@ func (a *app) loadImages() error {
 		}
 		doc, err := a.readDocument(filepath.Join(a.imagesFrom, entry.Name()), "")
 		if err == nil && doc.statement.Type == release.TypeImage {
-			a.images[doc.digest()] = doc.summary()
+			a.images[doc.digest()] = doc
 		}
 	}
 	return nil
@@ -69,13 +69,17 @@ func (a *app) loadImages() error {
 
 // sorted orders images by what they state, then by their digests.
 func (n imageNames) sorted(images []release.Digest) []release.Digest {
-	return sortedBy(images, n)
+	summaries := map[release.Digest]string{}
+	for digest, doc := range n {
+		summaries[digest] = doc.summary()
+	}
+	return sortedBy(images, summaries)
 }
 
 // of returns the digest, and after it what the image states.
 func (n imageNames) of(digest release.Digest) string {
-	if summary, ok := n[digest]; ok {
-		return digest.String() + "  " + summary
+	if doc, ok := n[digest]; ok {
+		return digest.String() + "  " + doc.summary()
 	}
 	return digest.String()
 }

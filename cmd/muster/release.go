@@ -45,7 +45,7 @@ has the same product, channel, version and images, and a later --not-after.`,
 			if err := checkFree(o.out, o.force); err != nil {
 				return err
 			}
-			stated, err := a.newRelease(cmd, &o)
+			stated, authority, err := a.newRelease(cmd, &o)
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ has the same product, channel, version and images, and a later --not-after.`,
 			if err != nil {
 				return err
 			}
-			return a.createDraft(statement, o.out, o.force)
+			return a.createUnder(authority, statement, o.out, o.force)
 		},
 	}
 	flags := cmd.Flags()
@@ -70,34 +70,36 @@ has the same product, channel, version and images, and a later --not-after.`,
 	return cmd
 }
 
-func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions) (*release.Release, error) {
+// newRelease makes the statement of the flags, and returns the authority it is
+// made under.
+func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions) (*release.Release, *release.Authority, error) {
 	authority, digest, err := a.findAuthority(cmd, &o.source)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stated := &release.Release{Authority: digest, Product: o.product, Channel: o.channel, Version: o.version, Note: o.note}
 	if stated.Issued, err = a.parseWhen(cmd, "issued", o.issued, a.now()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	longest := stated.Issued.AddDate(0, 0, limitsOf(authority).ReleaseDays)
 	if stated.NotAfter, err = a.parseWhen(cmd, "not-after", o.notAfter, longest); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, text := range o.images {
 		image, err := a.imageDigest(text, o.product)
 		if err != nil {
-			return nil, fmt.Errorf("--image: %w", err)
+			return nil, nil, fmt.Errorf("--image: %w", err)
 		}
 		stated.Images = append(stated.Images, image)
 	}
 	for _, text := range o.reinstates {
 		withdrawal, err := release.ParseDigest(text)
 		if err != nil {
-			return nil, usage(cmd, fmt.Errorf("--reinstates: %w", err))
+			return nil, nil, usage(cmd, fmt.Errorf("--reinstates: %w", err))
 		}
 		stated.Reinstates = append(stated.Reinstates, withdrawal)
 	}
-	return stated, nil
+	return stated, authority, nil
 }
 
 // limitsOf are the authority's limits, or those of a new one where only its
@@ -109,7 +111,8 @@ func limitsOf(authority *release.Authority) release.Limits {
 	return authority.Limits
 }
 
-// imageDigest finds the payload digest of an image by digest or file.
+// imageDigest finds the payload digest of an image by digest or file; what a file
+// says of it is known from then on.
 func (a *app) imageDigest(text, product string) (release.Digest, error) {
 	if digest, err := release.ParseDigest(text); err == nil {
 		return digest, nil
@@ -122,6 +125,10 @@ func (a *app) imageDigest(text, product string) (release.Digest, error) {
 		return release.Digest{}, fail(exitcode.Usage, "image-of-other-product", "a release names images of its own product",
 			fmt.Errorf("%s is an image of %s, want one of %s", text, got, product))
 	}
+	if a.images == nil {
+		a.images = imageNames{}
+	}
+	a.images[doc.digest()] = doc
 	a.say("%s is %s", text, doc.summary())
 	return doc.digest(), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,8 +24,16 @@ type signingStatus struct {
 	Roles []roleStatus `json:"roles"`
 	// Problems are signatures for which a log would refuse the document.
 	Problems []signatureProblem `json:"problems"`
+	// Refused is why a log would refuse the document whoever signs it.
+	Refused *termProblem `json:"refused,omitempty"`
 	// Names are what --names calls the keys above.
 	Names map[release.KeyID]string `json:"names,omitempty"`
+}
+
+type termProblem struct {
+	Code   release.Code `json:"code"`
+	Member string       `json:"member"`
+	Text   string       `json:"text"`
 }
 
 type roleStatus struct {
@@ -49,7 +58,8 @@ func (a *app) statusCommand(what release.Type) *cobra.Command {
 		Use:   statusUse(what),
 		Short: fmt.Sprintf("say who has signed the %s, and who is still missing", what),
 		Long: fmt.Sprintf(`Says who has signed the %s in FILE, role by role, who is still missing, and which
-signatures a log would refuse. Exit code 0: signed by enough; 1: not yet.`, what),
+signatures a log would refuse; also whether the authority can admit it at all. Exit
+code 0: signed by enough; 1: not yet, or in vain.`, what),
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			doc, err := a.readDocument(args[0], what)
@@ -60,7 +70,12 @@ signatures a log would refuse. Exit code 0: signed by enough; 1: not yet.`, what
 			if err != nil {
 				return err
 			}
-			return a.printStatus(doc, doc.signingStatus(authority))
+			status := doc.signingStatus(authority)
+			if refusal, ok := errors.AsType[*release.Refusal](a.checkTerms(doc.statement, authority)); ok {
+				status.Complete = false
+				status.Refused = &termProblem{refusal.Code, refusal.Member, oneLine(refusal.Error())}
+			}
+			return a.printStatus(doc, status)
 		},
 	}
 	source.flags(cmd, what)
@@ -229,7 +244,12 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 		for _, problem := range s.Problems {
 			p.line("refused: signature by %s: %s (%s)", p.names.of(problem.KeyID), problem.Text, problem.Code)
 		}
+		if s.Refused != nil {
+			p.line("refused: %s", s.Refused.Text)
+		}
 		switch {
+		case s.Refused != nil:
+			p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s create", s.Type)
 		case s.Complete && s.Type == release.TypeAuthority:
 			p.line("complete")
 		case s.Complete:

@@ -40,7 +40,7 @@ func (s *State) judgeImage(p *Prepared, statement *release.Image) (effect, needs
 		return nil, asks, release.Refuse(CodeImageTaken, "predicate.version", key.name+" "+key.version, "a version that has no image; see index "+formatIndex(index))
 	}
 	limits := s.chain.Newest().Authority.Limits
-	if refusal := s.checkDeadline("predicate.publishBy", statement.PublishBy, statement.Issued, limits.PublishWithinDays, CodePublishByPassed, CodePublishByTooFar); refusal != nil {
+	if refusal := checkPublishBy(statement, limits, s.logTime); refusal != nil {
 		return nil, asks, refusal
 	}
 	if refusal := s.checkSecurityVersion(key, statement.SecurityVersion); refusal != nil {

@@ -68,25 +68,7 @@ func (s *State) checkNotExpired(link *Link, statement *release.Statement) *relea
 	if statement.Type == release.TypeWithdrawal {
 		return nil
 	}
-	expires := link.Authority.Expires.Unix()
-	now := max(s.logTime, statement.Issued().Unix())
-	if now >= expires {
-		return refuseTime(CodeAuthorityExpired, "predicate.authority", now, "before the authority expires; sign its next version; it expired", expires)
-	}
-	return nil
-}
-
-// checkDeadline judges publishBy or notAfter: after issued and log time, and at
-// most so many days after issued.
-func (s *State) checkDeadline(member string, deadline, issued time.Time, days int, passed, tooFar release.Code) *release.Refusal {
-	at, from := deadline.Unix(), issued.Unix()
-	if start := max(from, s.logTime); at <= start {
-		return refuseTime(passed, member, at, "after issued and log time", start)
-	}
-	if at > from+int64(days)*day {
-		return refuseTime(tooFar, member, at, "at most "+strconv.Itoa(days)+" days after issued", from)
-	}
-	return nil
+	return notExpired(link.Authority, max(s.logTime, statement.Issued().Unix()))
 }
 
 // advance moves log time on to the issued of an admitted entry, and ends what

@@ -35,12 +35,12 @@ type releaseEntry struct {
 func (s *State) judgeRelease(p *Prepared, statement *release.Release) (effect, needs, *release.Refusal) {
 	asks, _ := needsOf(p.Statement, nil)
 	entry := &releaseEntry{index: s.Size(), digest: p.Digest, issued: statement.Issued.Unix(), notAfter: statement.NotAfter.Unix()}
-	mode, refusal := s.channelMode(statement.Channel)
+	mode, refusal := channelMode(s.chain.Newest().Authority, statement.Channel)
 	if refusal != nil {
 		return nil, asks, refusal
 	}
 	limits := s.chain.Newest().Authority.Limits
-	if refusal := s.checkDeadline("predicate.notAfter", statement.NotAfter, statement.Issued, limits.ReleaseDays, CodeNotAfterPassed, CodeNotAfterTooFar); refusal != nil {
+	if refusal := checkNotAfter(statement, limits, s.logTime); refusal != nil {
 		return nil, asks, refusal
 	}
 	if entry.identity, refusal = s.identityOf(statement, mode); refusal != nil {
@@ -56,16 +56,6 @@ func (s *State) judgeRelease(p *Prepared, statement *release.Release) (effect, n
 		return nil, asks, refusal
 	}
 	return entry, asks, nil
-}
-
-// channelMode returns the mode of a channel of the authority in force.
-func (s *State) channelMode(name string) (release.Mode, *release.Refusal) {
-	channels := s.chain.Newest().Authority.Channels
-	i := slices.IndexFunc(channels, func(channel release.Channel) bool { return channel.Name == name })
-	if i < 0 {
-		return "", release.Refuse(CodeChannelNotListed, "predicate.channel", name, "a channel of the authority in force")
-	}
-	return channels[i].Mode, nil
 }
 
 // identityOf returns the identity that the release is a further entry of, after
@@ -99,28 +89,27 @@ func (s *State) imagesOf(statement *release.Release, mode release.Mode) ([]*imag
 	images := make([]*image, len(statement.Images))
 	hasOS := false
 	for i, digest := range statement.Images {
-		member := "subject[" + formatIndex(uint64(i)) + "]"
+		member := subjectMember(i)
 		index, logged := s.byDigest[digest]
 		if !logged {
 			return nil, release.Refuse(CodeImageNotLogged, member, digest.String(), "the payload digest of a logged image")
 		}
 		r := &s.records[index]
 		named, ok := r.effect.(*image)
-		switch {
-		case !ok:
+		if !ok {
 			return nil, release.Refuse(CodeImageNotLogged, member, string(r.typ)+" at index "+formatIndex(index), "the payload digest of a logged image")
-		case named.key.product != statement.Product:
-			return nil, release.Refuse(CodeImageOfOtherProduct, member, "an image of "+named.key.product, "one of "+statement.Product)
-		case mode == release.ModeProduction && !named.production:
-			return nil, release.Refuse(CodeImageNotProduction, member, "an image of another mode at index "+formatIndex(index), "one of mode production, like its channel")
-		case r.struck:
+		}
+		if refusal := checkNamedImage(member, statement.Product, mode, named.key.product, named.production, " at index "+formatIndex(index)); refusal != nil {
+			return nil, refusal
+		}
+		if r.struck {
 			return nil, release.Refuse(CodeImageStruck, member, "the image at index "+formatIndex(index)+", struck at index "+formatIndex(r.struckBy), "an image that is not struck")
 		}
 		hasOS = hasOS || named.key.kind == string(release.KindOS)
 		images[i] = named
 	}
 	if !hasOS {
-		return nil, release.Refuse(CodeNoOSImage, "subject", "no image of kind os", "at least one")
+		return nil, refuseNoOS()
 	}
 	return images, nil
 }
@@ -153,7 +142,7 @@ func (s *State) reinstated(statement *release.Release, of *identity) ([]*withdra
 func (e *releaseEntry) checkImagesReinstated() *release.Refusal {
 	for i, named := range e.identity.images {
 		if left := e.left(named.withdrawals); left != nil {
-			return release.Refuse(CodeImageWithdrawn, "subject["+formatIndex(uint64(i))+"]", "the image at index "+formatIndex(named.index)+", withdrawn at index "+formatIndex(left.index),
+			return release.Refuse(CodeImageWithdrawn, subjectMember(i), "the image at index "+formatIndex(named.index)+", withdrawn at index "+formatIndex(left.index),
 				"an image that is not withdrawn, or all its withdrawals in reinstates")
 		}
 	}

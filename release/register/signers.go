@@ -59,7 +59,7 @@ func (l *Link) admits(n needs, signers []release.KeyID) *release.Refusal {
 	var missed, outside *release.Refusal
 	for i := range l.Authority.Roles {
 		role := &l.Authority.Roles[i]
-		if !slices.Contains(n.roles, role.Name) || !role.Covers(n.product, n.kind, n.channel) {
+		if !n.coveredBy(role) {
 			continue
 		}
 		if stranger := slices.IndexFunc(signers, func(id release.KeyID) bool { return !slices.Contains(role.Keys, id) }); stranger >= 0 {
@@ -82,6 +82,16 @@ func (l *Link) admits(n needs, signers []release.KeyID) *release.Refusal {
 	case outside != nil:
 		return outside
 	}
+	return n.refuse()
+}
+
+// coveredBy reports whether a role is one of those asked for.
+func (n needs) coveredBy(role *release.Role) bool {
+	return slices.Contains(n.roles, role.Name) && role.Covers(n.product, n.kind, n.channel)
+}
+
+// refuse says that no role is.
+func (n needs) refuse() *release.Refusal {
 	return release.Refuse(CodeRoleDoesNotCover, "predicate.product", describe(n), "a role "+string(n.roles[0])+" that covers it")
 }
 
