@@ -103,15 +103,15 @@ func (d *demo) makeKeys() error {
 		if err := d.all(
 			command{who: person, args: []string{"muster", "key", "generate", "--out", "root.key"}, lines: lines},
 			command{who: person, args: []string{"muster", "key", "generate", "--out", "release.key"}},
-			command{who: person, args: []string{"cp", "root.key.pub", "../mail/" + person + "-root.pub"}},
-			command{who: person, args: []string{"cp", "release.key.pub", "../mail/" + person + "-release.pub"}},
+			command{who: person, args: []string{"cp", "root.pub", "../mail/" + person + "-root.pub"}},
+			command{who: person, args: []string{"cp", "release.pub", "../mail/" + person + "-release.pub"}},
 		); err != nil {
 			return err
 		}
 	}
 	return d.all(
 		command{who: "ci", args: []string{"muster", "key", "generate", "--format", "ecdsa-p256", "--out", "image.key"}},
-		command{who: "ci", args: []string{"cp", "image.key.pub", "../mail/ci-image.pub"}},
+		command{who: "ci", args: []string{"cp", "image.pub", "../mail/ci-image.pub"}},
 	)
 }
 
@@ -145,7 +145,7 @@ func (d *demo) startLog() error {
 	init := []string{"muster-log", "init", "--data", "data", "--origin", origin, "--authority", "../mail/authority.json", "--log-operator", logOperator}
 	for i, witness := range witnesses {
 		name := witness + ".demo.invalid/pretended"
-		printed, err := d.do(command{who: witness, args: []string{"muster-witness", "key", "generate", "--name", name, "--key", "witness.key"}})
+		printed, err := d.do(command{who: witness, args: []string{"muster-witness", "key", "generate", "--name", name, "--out", "witness.key"}})
 		if err != nil {
 			return err
 		}

@@ -219,7 +219,7 @@ func (d *demo) refuseOtherPin() error {
 	}
 	if err := d.all(
 		command{who: "mallory", args: []string{"muster", "key", "generate", "--out", "all.key"}},
-		command{who: "mallory", args: []string{"muster", "authority", "create", "--origin", origin, "--root", "all.key.pub", "--image", "all.key.pub", "--release", "all.key.pub", "--channel", channel + "=production", "--out", "authority.json"}},
+		command{who: "mallory", args: []string{"muster", "authority", "create", "--origin", origin, "--root", "all.pub", "--image", "all.pub", "--release", "all.pub", "--channel", channel + "=production", "--out", "authority.json"}},
 		command{who: "mallory", args: []string{"muster", "authority", "sign", "authority.json", "--key", "all.key"}},
 		command{who: "client", args: trust("../mallory/authority.json", "other-pin.json")},
 		verifyCommand("release.muster", "other-pin.json", 1, failsPin, refusals),

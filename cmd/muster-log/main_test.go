@@ -210,7 +210,7 @@ func newSite(t *testing.T) *testSite {
 	}
 	for i := range 3 {
 		w := witness{data: filepath.Join(s.dir, fmt.Sprint("witness", i)), key: filepath.Join(s.dir, fmt.Sprint("witness", i, ".key"))}
-		printed := must(t, "muster-witness", "key", "generate", "--json", "--name", fmt.Sprintf("w%d.example", i), "--key", w.key)
+		printed := must(t, "muster-witness", "key", "generate", "--json", "--name", fmt.Sprintf("w%d.example", i), "--out", w.key)
 		var keys struct{ Keys []struct{ VKey string } }
 		if err := json.Unmarshal([]byte(printed), &keys); err != nil {
 			t.Fatal(err)

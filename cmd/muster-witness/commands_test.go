@@ -15,7 +15,7 @@ import (
 
 func TestKeyGenerate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "witness.key")
-	printed := must(t, "key", "generate", "--name", "witness.example/w1", "--key", path)
+	printed := must(t, "key", "generate", "--name", "witness.example/w1", "--out", path)
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != 0o600 {
 		t.Fatalf("mode %v, %v, want 0600", info.Mode(), err)
@@ -44,7 +44,7 @@ func TestKeyGenerate(t *testing.T) {
 		}
 	}
 
-	_, stderr, code := execute(t, "key", "generate", "--name", "witness.example/w2", "--key", path)
+	_, stderr, code := execute(t, "key", "generate", "--name", "witness.example/w2", "--out", path)
 	if code != exitcode.Usage || !strings.Contains(stderr, "exists and is not overwritten") {
 		t.Errorf("over a key file: exit code %d, %q", code, stderr)
 	}
@@ -119,8 +119,8 @@ func TestErrors(t *testing.T) {
 		"unknown subcommand":  {[]string{"log", "frob"}, exitcode.Usage, "--help"},
 		"unknown flag":        {[]string{"serve", "--frob"}, exitcode.Usage, "--help"},
 		"missing flag":        {[]string{"serve", "--data", s.data, "--key", s.key}, exitcode.Usage, "missing --listen"},
-		"missing name":        {[]string{"key", "generate", "--key", notAKey}, exitcode.Usage, "missing --name"},
-		"bad name":            {[]string{"key", "generate", "--name", "a b", "--key", filepath.Join(empty, "k")}, exitcode.Usage, "holds a space"},
+		"missing name":        {[]string{"key", "generate", "--out", notAKey}, exitcode.Usage, "missing --name"},
+		"bad name":            {[]string{"key", "generate", "--name", "a b", "--out", filepath.Join(empty, "k")}, exitcode.Usage, "holds a space"},
 		"no key file":         {[]string{"key", "show", "--key", filepath.Join(empty, "none")}, exitcode.Unknown, "key generate"},
 		"not a key file":      {[]string{"key", "show", "--key", notAKey}, exitcode.Unknown, "want two lines"},
 		"a directory as key":  {[]string{"key", "show", "--key", empty}, exitcode.Unknown, "not a regular file"},

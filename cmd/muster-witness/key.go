@@ -24,11 +24,11 @@ func (a *app) keyCommand() *cobra.Command {
 func (a *app) keyGenerateCommand() *cobra.Command {
 	var name, path string
 	cmd := &cobra.Command{
-		Use:   "generate --name NAME --key FILE",
+		Use:   "generate --name NAME --out FILE",
 		Short: "make the Ed25519 and the ML-DSA-44 key of a new witness, in one file",
 		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := command.Required(cmd, "name", "key"); err != nil {
+			if err := command.Required(cmd, "name", "out"); err != nil {
 				return err
 			}
 			keys, err := witness.GenerateKeys(name)
@@ -43,7 +43,7 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the witness's name, a URL without its scheme, such as witness.example/w1")
-	cmd.Flags().StringVar(&path, "key", "", "the key file to write; it must not exist")
+	cmd.Flags().StringVar(&path, "out", "", "the private keys' file; it must not exist")
 	return cmd
 }
 

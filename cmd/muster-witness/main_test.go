@@ -69,7 +69,7 @@ func newSite(t *testing.T) site {
 	t.Helper()
 	directory := t.TempDir()
 	s := site{data: filepath.Join(directory, "data"), key: filepath.Join(directory, "witness.key")}
-	must(t, "key", "generate", "--name", "witness.example/w1", "--key", s.key)
+	must(t, "key", "generate", "--name", "witness.example/w1", "--out", s.key)
 	return s
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,9 +17,20 @@ import (
 const (
 	// maxKeyFile is well above the size of any key file, in bytes.
 	maxKeyFile = 64 << 10
+	// privateExtension is that of a private key's file, by habit.
+	privateExtension = ".key"
 	// publicExtension is that of the file that key generate writes besides.
 	publicExtension = ".pub"
 )
+
+// publicFile names the file of the public half beside the one of the private
+// half: ana.pub for ana.key and for ana.
+func publicFile(private string) string {
+	if name, ok := strings.CutSuffix(private, privateExtension); ok && filepath.Base(private) != privateExtension {
+		return name + publicExtension
+	}
+	return private + publicExtension
+}
 
 // generated are the key formats that key generate makes.
 var generated = []string{string(release.FormatEd25519), string(release.FormatECDSAP256)}
@@ -31,10 +43,11 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 	var format, out string
 	cmd := &cobra.Command{
 		Use:   "generate --out FILE [--format ed25519|ecdsa-p256]",
-		Short: "make a key: the private half in FILE, the public one in FILE.pub",
-		Long: `Makes a key. FILE gets the private half as PKCS#8 PEM, for its owner alone and
-not encrypted; FILE.pub gets the public half, which goes into the authority.
-Neither is ever overwritten.`,
+		Short: "make a key: the private half in FILE, the public one beside it",
+		Long: `Makes a key. FILE, such as ana.key, gets the private half as PKCS#8 PEM, for its
+owner alone and not encrypted. The public half, which goes into the authority, lies
+beside it: FILE with .pub in place of .key, here ana.pub, or else FILE.pub. Neither
+is ever overwritten.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "out"); err != nil {
@@ -52,7 +65,8 @@ Neither is ever overwritten.`,
 }
 
 func (a *app) keyGenerate(format release.KeyFormat, out string) error {
-	if err := checkFree(out+publicExtension, false); err != nil {
+	beside := publicFile(out)
+	if err := checkFree(beside, false); err != nil {
 		return err
 	}
 	private, err := release.GenerateKey(format)
@@ -70,10 +84,10 @@ func (a *app) keyGenerate(format release.KeyFormat, out string) error {
 	if err := keyfile.Create(out, secret); err != nil {
 		return err
 	}
-	if err := writeNew(out+publicExtension, public, publicMode, false); err != nil {
+	if err := writeNew(beside, public, publicMode, false); err != nil {
 		return err
 	}
-	return a.printKey(private.Key(), out, out+publicExtension)
+	return a.printKey(private.Key(), out, beside)
 }
 
 func (a *app) keyShowCommand() *cobra.Command {
@@ -159,7 +173,7 @@ func (a *app) readPublicKey(path string) (release.Key, error) {
 		return release.Key{}, err
 	}
 	if strings.Contains(string(data), "PRIVATE KEY") {
-		return release.Key{}, fail(exitcode.Usage, "private-key-given", "give the file "+path+publicExtension, fmt.Errorf("%s is a private key, want a public one", path))
+		return release.Key{}, fail(exitcode.Usage, "private-key-given", "give the file "+publicFile(path), fmt.Errorf("%s is a private key, want a public one", path))
 	}
 	key, err := release.ParsePublicKeyPEM(data)
 	if err != nil {
