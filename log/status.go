@@ -18,6 +18,9 @@ type WitnessStatus struct {
 	// asked again at RetryAt.
 	Error   string
 	RetryAt time.Time
+	// Unreachable is Error in a few plain words where no answer came at all, and
+	// else empty.
+	Unreachable string
 	// UnknownLog says that it answered 404: its operator has to add this log.
 	UnknownLog bool
 	// Alarm is something an operator must look into: lost state, a larger tree.

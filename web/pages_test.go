@@ -189,7 +189,7 @@ func checkMade(t *testing.T, path string, p page) {
 
 func TestLivePage(t *testing.T) {
 	s := webtest.New(t, webtest.Options{})
-	getPage(t, s, "/").contains(t, "No product has been logged yet.", "Entries 1 ", "2 of 3 must cosign met")
+	getPage(t, s, "/").contains(t, "No product has been logged yet.", "Entries 1 ", "2 of 3 must cosign met by this checkpoint", "Live means approved, unexpired and not withdrawn at the newest checkpoint; whether a machine runs it is what that node’s evidence shows.")
 	_, model, _ := s.Recipe()
 	p := getPage(t, s, "/")
 	p.contains(t, "acme/ai", "stable takes images of mode production", "2026.11 live", "Witnessed since 2 November 2026, 10:00 UTC", "Not after 1 January 2027, 10:00 UTC",
@@ -228,8 +228,15 @@ func TestLivePageSaysWhoIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, func() bool { return !s.Log.Status().Quorum })
-	getPage(t, s, "/").contains(t, "Publication stands still.", "1 more entry waits for the witnesses", "w1 North yes", "last asked: connection refused")
-	p := getPage(t, s, "/entries/1")
+	p := getPage(t, s, "/")
+	p.contains(t, "Publication stands still.", "1 more entry waits for the witnesses", "w1 North yes", "not reachable now: connection refused", "met by this checkpoint")
+	if strings.Contains(p.text, "dial tcp") {
+		t.Error("the page shows an error's own text")
+	}
+	if status, _, body := sendRaw(t, s.URL, http.MethodGet, "/readyz", nil, nil); status != http.StatusServiceUnavailable || !strings.Contains(body, "dial tcp") {
+		t.Errorf("readyz: got %d without the error's own text: %s", status, body)
+	}
+	p = getPage(t, s, "/entries/1")
 	p.contains(t, "Logged, and not published yet.")
 	if p.status != http.StatusNotFound || p.header.Get("Cache-Control") != "no-store" || p.header.Get("Retry-After") == "" {
 		t.Errorf("got %d, %v", p.status, p.header)

@@ -69,7 +69,7 @@ func TestL4NoQuorum(t *testing.T) {
 	}
 	waitFor(t, func() bool { return !s.Log.Status().Quorum })
 	status, header, body := sendRaw(t, s.URL, http.MethodGet, "/readyz", nil, nil)
-	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(body, `"missing":["w1","w2"]`) || !strings.Contains(body, `"problem":"connection refused"`) {
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(body, `"missing":["w1","w2"]`) || !strings.Contains(body, `dial tcp 127.0.0.1:1: connect: connection refused","unknownLog"`) {
 		t.Errorf("readyz: got %d, %s", status, body)
 	}
 	s.Witnesses.Send("w2")

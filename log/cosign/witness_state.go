@@ -89,6 +89,7 @@ func (w *witness) status() []log.WitnessStatus {
 		all[i] = log.WitnessStatus{Name: name, Key: w.keys[i], URL: w.url, Size: w.size, Cosigned: w.cosigned, Alarm: w.alarm, RetryAt: w.retryAt}
 		if w.failed != nil {
 			all[i].Error = w.failed.Error()
+			all[i].Unreachable = unreachable(w.failed)
 			all[i].UnknownLog = errors.Is(w.failed, ErrUnknownLog)
 		}
 	}

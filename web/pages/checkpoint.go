@@ -33,7 +33,7 @@ type voteView struct {
 	Cosigned       bool
 	Time           time.Time
 	Word           string // when it does not count
-	Problem        string // why it did not cosign the last time it was asked
+	Problem        string // how it was the last time it was asked, if it did not cosign then
 }
 
 func (p *Pages) checkpoint() checkpointView {
@@ -46,7 +46,7 @@ func (p *Pages) checkpoint() checkpointView {
 	problems := make(map[string]string)
 	for _, witness := range status.Witnesses {
 		if witness.Error != "" || witness.Cosigned.IsZero() {
-			problems[witness.Name] = witness.Problem()
+			problems[witness.Name] = problemText(witness)
 		}
 	}
 	tally := p.tally(newest)
@@ -107,6 +107,15 @@ func (p *Pages) witnessed(ctx context.Context, index uint64) time.Time {
 	}
 	p.known[index] = known
 	return known
+}
+
+// problemText says for people how a witness was the last time it was asked. The
+// error's own text is in /readyz.
+func problemText(witness log.WitnessStatus) string {
+	if witness.Unreachable != "" {
+		return "not reachable now: " + witness.Unreachable
+	}
+	return "last asked: " + witness.Problem()
 }
 
 func standingText(standing policy.Standing) string {

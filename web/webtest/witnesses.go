@@ -89,7 +89,8 @@ func (w *Witnesses) Witnesses() []log.WitnessStatus {
 	for _, witness := range w.all {
 		status := log.WitnessStatus{Name: witness.Name, Key: witness.Key.Verifier(), Size: w.size[witness.Name], Cosigned: w.last[witness.Name]}
 		if slices.Contains(w.absent, witness.Name) {
-			status.Error = "connection refused"
+			status.Error = `Post "http://127.0.0.1:1/add-checkpoint": dial tcp 127.0.0.1:1: connect: connection refused`
+			status.Unreachable = "connection refused"
 		}
 		statuses = append(statuses, status)
 	}
