@@ -146,7 +146,7 @@ func (l *Log) parts(ctx context.Context, index, size uint64) (bundleParts, error
 				parts.entries = append(parts.entries, at)
 			}
 		}
-		if oldest, ok := l.register.Oldest(record.Identity); ok && oldest < size {
+		if oldest, ok := l.register.OldestAt(record.Identity, size); ok {
 			parts.entries = append(parts.entries, oldest)
 			parts.anchored = append(parts.anchored, oldest)
 		}

@@ -92,12 +92,17 @@ func (s *State) Identity(identity release.Digest) []uint64 {
 // Oldest returns the oldest entry of an identity, from which the age of its
 // releases is counted. A struck one counts for no age.
 func (s *State) Oldest(identity release.Digest) (uint64, bool) {
+	return s.OldestAt(identity, s.Size())
+}
+
+// OldestAt is Oldest at a size that the log has had.
+func (s *State) OldestAt(identity release.Digest, size uint64) (uint64, bool) {
 	id := s.identities[identity]
 	if id == nil {
 		return 0, false
 	}
 	for _, index := range id.entries {
-		if !s.records[index].struck {
+		if index < size && !s.records[index].struckAt(size) {
 			return index, true
 		}
 	}

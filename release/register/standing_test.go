@@ -26,6 +26,12 @@ func TestWhyAtIsWhyOfTheLogAtThatSize(t *testing.T) {
 					changed++
 				}
 			}
+			for identity := range l.identities {
+				got, known := l.OldestAt(identity, size)
+				if want, logged := prefix.Oldest(identity); got != want || known != logged {
+					t.Fatalf("seed %d: the oldest of %s at size %d is %d, %t, want %d, %t", seed, identity, size, got, known, want, logged)
+				}
+			}
 			if got, want := l.VoidAt(size), prefix.Void(); got != want {
 				t.Fatalf("seed %d: %d void at size %d, want %d", seed, got, size, want)
 			}
