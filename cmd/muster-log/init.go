@@ -82,6 +82,9 @@ func (a *app) init(cmd *cobra.Command, o initOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, name, ok := strings.Cut(o.origin, "://"); ok {
+		return usage(cmd, fmt.Errorf("--origin %q: got a scheme, want %s", o.origin, strings.TrimSuffix(name, "/")))
+	}
 	key, err := tlog.GenerateSigningKey(o.origin, tlog.TypeEd25519)
 	if err != nil {
 		return usage(cmd, fmt.Errorf("--origin: %w", err))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,10 @@ func (a *app) readAuthorityPlan(path string) (*authorityPlan, error) {
 
 // authorityOf makes version 1 of an authority.
 func (a *app) authorityOf(cmd *cobra.Command, plan *authorityPlan) (*release.Authority, error) {
+	// The format would take it, and the log had two names for ever.
+	if _, name, ok := strings.Cut(plan.Origin, "://"); ok {
+		return nil, usage(cmd, fmt.Errorf("origin %s: got a scheme, want %s", quote(plan.Origin), strings.TrimSuffix(name, "/")))
+	}
 	authority := &release.Authority{
 		Version: 1,
 		Origin:  plan.Origin,

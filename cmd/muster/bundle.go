@@ -131,7 +131,7 @@ func (a *app) printBundle(b *bundle.Bundle, path string) error {
 		p.line("proof bundle %s", path)
 		p.field("log", "%s at size %d", quote(shown.Origin), shown.Size)
 		for i, size := range shown.Anchors {
-			p.field(first(i, "anchors"), "size %d", size)
+			p.field(first(i, plural(len(shown.Anchors), "anchor")), "size %d", size)
 		}
 		for i, entry := range shown.Entries {
 			p.field(first(i, "entries"), "%d\t%s\t%s", entry.Index, entry.Digest, entry.Summary)

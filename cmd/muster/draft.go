@@ -20,7 +20,11 @@ func (a *app) createDraft(statement *release.Statement, out string, force bool) 
 	if err := doc.write(out, force); err != nil {
 		return err
 	}
-	return a.printDocument(doc, "draft written to "+out+", not signed yet:")
+	return a.print(doc.json(), func(p *page) {
+		p.line("draft written to %s, not signed yet:", out)
+		doc.describe(p)
+		p.line("next: muster %s sign %s --key KEY", doc.statement.Type, out)
+	})
 }
 
 // outFlags are those of every command that writes one file.

@@ -39,7 +39,7 @@ func TestLogCheckpoint(t *testing.T) {
 		{"smaller, and cosigned later", l.cosigned(l.Log, 4, testTime), l.site(l.Log, l.cosigned(l.Log, 3, later)), exitcode.Misbehaved, "fork-witness-time", "cosigned a smaller tree after a larger one", fork.WitnessTime},
 		{"smaller, from a cache", l.cosigned(l.Log, 4, later), l.site(l.Log, l.cosigned(l.Log, 3, testTime)), exitcode.Unknown, "older-checkpoint", "an older state", ""},
 		{"without its tiles", l.cosigned(l.Log, 3, testTime), l.site(l.Fork(0), l.cosigned(l.Log, 4, later)), exitcode.Unknown, "no-consistency", "do not show whether", ""},
-		{"without the quorum", nil, l.site(l.Log, l.Checkpoint(3, l.witnesses[0].At(later)).Marshal()), exitcode.Refused, "quorum", "1 good cosignatures", ""},
+		{"without the quorum", nil, l.site(l.Log, l.Checkpoint(3, l.witnesses[0].At(later)).Marshal()), exitcode.Refused, "quorum", "1 good cosignature,", ""},
 		{"one witness twice", nil, l.site(l.Log, l.Checkpoint(3, l.witnesses[0].At(later), l.witnesses[0].At(testTime)).Marshal()), exitcode.Refused, "quorum", "do not meet", ""},
 		{"junk", nil, l.site(l.Log, []byte("no checkpoint\n")), exitcode.Refused, "checkpoint-form", "checkpoint", ""},
 	}

@@ -67,6 +67,11 @@ func (a *app) loadImages() error {
 	return nil
 }
 
+// hold reports whether all of the images are known.
+func (n imageNames) hold(images []release.Digest) bool {
+	return !slices.ContainsFunc(images, func(digest release.Digest) bool { return n[digest] == nil })
+}
+
 // sorted orders images by what they state, then by their digests.
 func (n imageNames) sorted(images []release.Digest) []release.Digest {
 	summaries := map[release.Digest]string{}

@@ -146,9 +146,9 @@ func toleranceWords(page *page, t policy.Tolerance, postQuantum bool) {
 	default:
 		page.line("lying witnesses tolerated: %d", t.Lying)
 	}
-	page.line("enough to convince you: %d operators, such as %s", len(t.Satisfying), strings.Join(t.Satisfying, ", "))
+	page.line("enough to convince you: %s, such as %s", count(len(t.Satisfying), "operator"), strings.Join(t.Satisfying, ", "))
 	if t.Blocking != nil {
-		page.line("enough to stop you: %d operators down, such as %s", len(t.Blocking), strings.Join(t.Blocking, ", "))
+		page.line("enough to stop you: %s down, such as %s", count(len(t.Blocking), "operator"), strings.Join(t.Blocking, ", "))
 	}
 	if !postQuantum {
 		page.line("not secure against quantum computers: the quorum can be met without ML-DSA cosignatures")

@@ -153,7 +153,7 @@ func (a *app) printReleases(l *listing, basis, product string, all bool) error {
 	}
 	slices.SortStableFunc(result.Releases, func(x, y listedJSON) int { return strings.Compare(x.Product, y.Product) })
 	return a.print(result, func(p *page) {
-		p.line("log %s, %d entries replayed, verified with %s", quote(result.Origin), result.Size, basis)
+		p.line("log %s at size %d, replayed, verified with %s", quote(result.Origin), result.Size, basis)
 		if result.Void+result.Unknown > 0 {
 			p.line("%d void and %d unknown entries: tell a monitor", result.Void, result.Unknown)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -95,9 +96,19 @@ func (a *app) sign(doc *document, keys []string, out string, apart, force bool) 
 		if err != nil {
 			return err
 		}
+		if slices.Contains(doc.signers(), key.Key().ID()) {
+			return fail(exitcode.Refused, string(release.CodeSignatureRepeated), fmt.Sprintf("see who has signed: muster %s show %s", doc.statement.Type, doc.path),
+				fmt.Errorf("%s has signed %s already", path, doc.path))
+		}
 		signers[i] = key
 	}
-	if err := a.announce(func(p *page) { p.line("signing:"); doc.describe(p) }); err != nil {
+	if err := a.announce(func(p *page) {
+		p.line("signing:")
+		doc.describe(p)
+		if stated, ok := doc.statement.Predicate.(*release.Release); ok && !a.images.hold(stated.Images) {
+			p.line("images are shown by digest only: give --images DIR to see what they are")
+		}
+	}); err != nil {
 		return err
 	}
 	var made []release.Signature
@@ -134,7 +145,7 @@ func (a *app) sign(doc *document, keys []string, out string, apart, force bool) 
 		for _, key := range result.Made {
 			p.field("by", "%s", key)
 		}
-		p.field("file", "%s, %d signatures", doc.path, len(doc.envelope.Signatures))
+		p.field("file", "%s, %s", doc.path, count(len(doc.envelope.Signatures), "signature"))
 	})
 }
 

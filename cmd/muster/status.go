@@ -251,7 +251,7 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 		case s.Refused != nil:
 			p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s create", s.Type)
 		case s.Complete && s.Type == release.TypeAuthority:
-			p.line("complete")
+			p.line("complete%s", nextOfAuthority(d))
 		case s.Complete:
 			p.line("complete: muster %s submit %s --log URL", s.Type, d.path)
 		case len(s.Problems) > 0:
@@ -259,12 +259,22 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 			p.line("take one out: muster %s attach %s --remove KEYID", s.Type, d.path)
 		default:
 			p.line("not complete")
+			p.line("next: whoever is missing signs: muster %s sign %s --key KEY", s.Type, d.path)
 		}
 	})
 	if err == nil && !s.Complete {
 		return command.Verdict(exitcode.Refused)
 	}
 	return err
+}
+
+// nextOfAuthority says what is done with an authority that is signed: the first
+// one begins a log.
+func nextOfAuthority(d *document) string {
+	if own := d.statement.Predicate.(*release.Authority); own.Previous == nil {
+		return fmt.Sprintf(": begin its log with muster-log init --origin %s --authority %s", own.Origin, d.path)
+	}
+	return ""
 }
 
 func missingWord(role roleStatus) string {

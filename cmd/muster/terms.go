@@ -62,8 +62,13 @@ func termsHint(code release.Code, authority *release.Authority) string {
 
 // count says a number of things.
 func count(n int, thing string) string {
+	return fmt.Sprintf("%d %s", n, plural(n, thing))
+}
+
+// plural is the word for a number of things.
+func plural(n int, thing string) string {
 	if n == 1 {
-		return "1 " + thing
+		return thing
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return thing + "s"
 }

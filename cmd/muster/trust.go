@@ -117,7 +117,7 @@ func verifyCheckpoint(p *policy.Policy, data []byte) (*tlog.SignedCheckpoint, []
 	}
 	if !p.Met(func(w policy.Witness) bool { return present[w.Key.String()] }) {
 		return nil, nil, fail(exitcode.Refused, "quorum", "ask again later, or ask the operators of the missing witnesses",
-			fmt.Errorf("checkpoint of size %d has %d good cosignatures, which do not meet the policy's quorum %s", checkpoint.Size, len(cosignatures), p.Quorum))
+			fmt.Errorf("checkpoint of size %d has %s, which do not meet the policy's quorum %s", checkpoint.Size, count(len(cosignatures), "good cosignature"), p.Quorum))
 	}
 	return checkpoint, cosignatures, nil
 }

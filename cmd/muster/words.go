@@ -61,7 +61,7 @@ func describeAuthority(p *page, stated *release.Authority) {
 	}
 	p.field("limits", "an image is published within %d days, a release lasts at most %d days", stated.Limits.PublishWithinDays, stated.Limits.ReleaseDays)
 	for _, role := range byDuty(stated.Roles) {
-		p.field("role "+string(role.Name), "%d of %d keys%s", role.Threshold, len(role.Keys), scope(role))
+		p.field("role "+string(role.Name), "%d of %s%s", role.Threshold, count(len(role.Keys), "key"), scope(role))
 		for _, key := range p.names.sorted(role.Keys) {
 			p.field("", "%s %s", stated.Keys[key].Format, p.names.of(key))
 		}
