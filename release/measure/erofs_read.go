@@ -19,7 +19,7 @@ type erofsFile struct {
 const (
 	maxErofsNodes   = 4 * maxModelFiles
 	maxErofsDepth   = 128
-	maxErofsListing = 64 << 20 // bytes of one directory
+	maxErofsListing = 64 << 20 // bytes of all directories, which may overlap in the image
 )
 
 // erofsReader walks the directories of an image.
@@ -30,6 +30,7 @@ type erofsReader struct {
 	metadata  int64
 	seen      map[uint64]bool // directories
 	nodes     int
+	listed    int64 // bytes of directories
 	files     []erofsFile
 }
 
@@ -110,8 +111,13 @@ func (r *erofsReader) inode(path string, nid uint64) (inode erofsInode, err erro
 	case format>>4 != 0 || layout != erofsPlain && layout != erofsInline:
 		return bad("its data layout is %#x: only data without compression and chunks can be compared", format)
 	case layout == erofsInline:
-		whole = size / block * block
-		inode.data.ranges[1].offset, inode.data.ranges[1].size = offset+length, size-whole
+		// The last block, a whole one too, follows the inode, within its block.
+		whole = max(0, size-1) / block * block
+		tail := offset + length
+		if tail%block+size-whole > block {
+			return bad("its last %d bytes follow the inode and cross a block", size-whole)
+		}
+		inode.data.ranges[1].offset, inode.data.ranges[1].size = tail, size-whole
 	}
 	if whole > 0 {
 		inode.data.ranges[0].offset, inode.data.ranges[0].size = int64(le.Uint32(raw[16:]))<<r.blockBits, whole
@@ -145,10 +151,11 @@ func (r *erofsReader) directory(path string, nid, parent uint64, depth int) erro
 		return bad("mode %#o", inode.mode)
 	case r.seen[nid] || depth > maxErofsDepth:
 		return bad("a second name, or too deep")
-	case inode.data.size > maxErofsListing:
-		return bad("%d bytes of names", inode.data.size)
+	case inode.data.size > maxErofsListing-r.listed:
+		return bad("%d bytes of names, and %d before: want at most %d in all", inode.data.size, r.listed, maxErofsListing)
 	}
 	r.seen[nid] = true
+	r.listed += inode.data.size
 	listing := make([]byte, 0, inode.data.size)
 	for _, part := range inode.data.ranges {
 		piece := make([]byte, part.size)

@@ -132,6 +132,67 @@ func TestHostileErofs(t *testing.T) {
 	refused(t, err, CodeErofs, "a second name, or too deep")
 }
 
+// inlineErofs makes an image of one file, weights, whose size is a multiple of
+// the block and whose inode says that the last block follows it: there and where
+// the block would be without that stand different bytes. The inode ends gap bytes
+// before a block does.
+func inlineErofs(tb testing.TB, behind, elsewhere []byte, gap int) []byte {
+	tb.Helper()
+	layout, err := layoutErofs([]string{"weights"}, []int64{2 * erofsBlock})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	image := append(layout.head, make([]byte, layout.size-int64(len(layout.head))+2*erofsBlock)...)
+	copy(image[layout.offsets[0]:], elsewhere)
+	copy(image[layout.offsets[0]+erofsBlock:], elsewhere)
+	end := int(layout.size) + erofsBlock - gap
+	inode, old := image[end-erofsExtended:], image[erofsSuperblock+erofsSuperSize+erofsExtended:]
+	copy(inode, old[:erofsExtended])
+	copy(image[end:], behind)
+	nid := (end - erofsExtended) / erofsSlot
+	le := binary.LittleEndian
+	le.PutUint16(inode, 1|erofsInline<<1)
+	le.PutUint32(inode[20:], uint32(nid))
+	le.PutUint64(image[erofsBlock+2*erofsDirent:], uint64(nid)) // behind . and ..
+	le.PutUint32(image[erofsSuperblock+36:], uint32(len(image)/erofsBlock))
+	return image
+}
+
+// TestErofsInline: of a file whose data are inline, the last block follows the
+// inode, a whole block too, as the kernel reads it.
+func TestErofsInline(t *testing.T) {
+	behind, elsewhere := bytes.Repeat([]byte("EVIL"), erofsBlock/4), bytes.Repeat([]byte("GOOD"), erofsBlock/4)
+	image := inlineErofs(t, behind, elsewhere, 0)
+	files, err := readErofs(bytes.NewReader(image), int64(len(image)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for _, part := range files[0].ranges {
+		got = append(got, image[part.offset:part.offset+part.size]...)
+	}
+	if want := append(elsewhere, behind...); len(files) != 1 || files[0].size != 2*erofsBlock || !bytes.Equal(got, want) {
+		t.Errorf("got %d files, the first of %d bytes, from %.8q to %q", len(files), len(got), got, got[len(got)-4:])
+	}
+	image = inlineErofs(t, behind, elsewhere, erofsSlot)
+	_, err = readErofs(bytes.NewReader(image), int64(len(image)))
+	refused(t, err, CodeErofs, "its last 4096 bytes follow the inode and cross a block")
+}
+
+// TestErofsListingsOverlap: directories that claim the same bytes are bounded
+// together.
+func TestErofsListingsOverlap(t *testing.T) {
+	image := layOut(t, []string{"a", "d/b"})
+	image = append(image, make([]byte, maxErofsListing/2+3*erofsBlock)...)
+	le := binary.LittleEndian
+	le.PutUint32(image[erofsSuperblock+36:], uint32(len(image)/erofsBlock))
+	for _, i := range []int{0, 2} { // the inodes of root and d
+		le.PutUint64(image[erofsSuperblock+erofsSuperSize+i*erofsExtended+8:], maxErofsListing/2+erofsBlock)
+	}
+	_, err := readErofs(bytes.NewReader(image), int64(len(image)))
+	refused(t, err, CodeErofs, "33558528 bytes of names, and 33558528 before: want at most 67108864 in all")
+}
+
 func FuzzErofs(f *testing.F) {
 	f.Add(layOut(f, []string{"a", "d/b"}))
 	f.Add(layOut(f, []string{"a", "b", "c", "d/e/f"})[:3*erofsBlock])

@@ -54,6 +54,29 @@ func TestErofsUtils(t *testing.T) {
 	}
 }
 
+// TestErofsInlineUtils: what another implementation extracts from an image whose
+// last block follows the inode is what the image is taken to hold, and the bytes
+// at the place where the block would be otherwise are not.
+func TestErofsInlineUtils(t *testing.T) {
+	behind, elsewhere := strings.Repeat("EVIL", erofsBlock/4), strings.Repeat("GOOD", erofsBlock/4)
+	image := writeFile(t, "model.erofs", inlineErofs(t, []byte(behind), []byte(elsewhere), 0))
+	out := filepath.Join(t.TempDir(), "extracted")
+	run(t, "fsck.erofs", "--extract="+out, image)
+	if _, err := FormatVerity(context.Background(), FormatOptions{Image: image}, progress.None()); err != nil {
+		t.Fatal(err)
+	}
+	existing := VerityOptions{Image: image, Offset: FindOffset}
+	if _, err := Model(context.Background(), ModelOptions{Dir: out, Existing: existing}, progress.None()); err != nil {
+		t.Errorf("the extracted files: %v", err)
+	}
+	if held, err := os.ReadFile(filepath.Join(out, "weights")); err != nil || string(held) != elsewhere+behind {
+		t.Errorf("extracted %d bytes, %v", len(held), err)
+	}
+	dir := newModel(t, map[string]string{"weights": elsewhere + elsewhere})
+	_, err := Model(context.Background(), ModelOptions{Dir: dir, Existing: existing}, progress.None())
+	refused(t, err, CodeModelImage, "in the image and")
+}
+
 // TestExistingErofs: images that mkfs.erofs makes are read, unless they are
 // compressed.
 func TestExistingErofs(t *testing.T) {
