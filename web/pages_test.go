@@ -251,7 +251,10 @@ func TestReleasesPage(t *testing.T) {
 	getPage(t, s, "/releases?q=2026").contains(t, "2026.11 live")
 	getPage(t, s, "/releases?q=nothing").contains(t, "Nothing was found.")
 	getPage(t, s, "/releases?q=2&type=all").contains(t, "There is an entry 2 .")
-	getPage(t, s, "/releases?type=image").contains(t, "Images", "model/llama 3.1 live")
+	getPage(t, s, "/releases?type=image").contains(t, "Images", "Issued Publish by Index", "model/llama 3.1 live")
+	getPage(t, s, "/releases?type=authority").contains(t, "Issued Expires Index")
+	getPage(t, s, "/releases?type=withdrawal").contains(t, "Nothing was found.")
+	getPage(t, s, "/releases?type=all").contains(t, "Issued Deadline Index", "2 Nov 2026 not after 1 Jan 2027 3", "2 Nov 2026 publish by ", "1 Nov 2026 expires 2 Nov 2027 0")
 	getPage(t, s, "/releases?type=all&status=void").contains(t, "Nothing was found.")
 	getPage(t, s, "/releases?product=acme/ai&channel=lab").contains(t, "Nothing was found.", "product acme/ai × , remove this filter")
 	getPage(t, s, "/releases?q="+model.String()).contains(t, "These entries mention a digest", "llama 3.1 image payload", "2026.11 release image")
@@ -259,7 +262,7 @@ func TestReleasesPage(t *testing.T) {
 	if p := getPage(t, s, "/releases?q="+uki.String()[:12]); p.status != http.StatusSeeOther || p.header.Get("Location") != "/entries/1" {
 		t.Errorf("a digest of one entry: got %d to %q", p.status, p.header.Get("Location"))
 	}
-	for _, hostile := range []string{"q=%00", "q=%ff%fe", "q=" + strings.Repeat("a", 5000), "type=%3Cscript%3E", "before=-1", "before=99999999999999999999", "q=%27%3B--", "q=%25", "status=x"} {
+	for _, hostile := range []string{"q=%00", "q=%ff%fe", "q=" + strings.Repeat("a", 5000), "before=-1", "before=99999999999999999999", "q=%27%3B--", "q=%25", "status=x"} {
 		p := getPage(t, s, "/releases?"+hostile)
 		if p.status != http.StatusOK {
 			t.Errorf("%s: status %d: %.200s", hostile, p.status, p.text)
@@ -292,9 +295,11 @@ func TestEntryPage(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/entries/9", "/entries/03", "/entries/x", "/entries/-1", "/entries/18446744073709551616", "/entries/%3Cscript%3E"} {
-		if p := getPage(t, s, path); p.status != http.StatusNotFound || !strings.Contains(p.text, "<h1>Not Found</h1>") {
+		p := getPage(t, s, path)
+		if p.status != http.StatusNotFound || !strings.Contains(p.text, "<h1>Not Found</h1>") {
 			t.Errorf("%s: got %d", path, p.status)
 		}
+		p.contains(t, "There is no entry \"", "the newest checkpoint covers 4 entries, 0 to 3.")
 	}
 }
 
@@ -305,6 +310,36 @@ func TestEntryPageOfNoSalt(t *testing.T) {
 	image.Measurements.Verity.Salt = ""
 	entry, _ := s.Sign(image)
 	getPage(t, s, fmt.Sprintf("/entries/%d", s.Submit(entry))).contains(t, "Salt none Data")
+}
+
+// TestFailurePages: an error is a page of the log, in sentences, with what was
+// asked for as text.
+func TestFailurePages(t *testing.T) {
+	s := webtest.New(t, webtest.Options{})
+	long := "/" + strings.Repeat("x", 5000)
+	for _, test := range []struct {
+		path   string
+		status int
+		want   []string
+	}{
+		{"/nothing", 404, []string{"There is nothing at this path;", "lists what there is.", "Asked for: /nothing", "Reason code not-found"}},
+		{"/%3Cscript%3E%00", 404, []string{"Asked for: /%3Cscript%3E%00"}},
+		{"/<script>alert(1)</script>", 404, []string{"Asked for: /%3Cscript%3Ealert%281%29%3C/script%3E"}},
+		{long, 404, []string{"Asked for: " + long[:200] + "..."}},
+		{"/entries/99", 404, []string{"There is no entry \"99\": the newest checkpoint covers 1 entry, 0.", "Asked for: /entries/99"}},
+		{"/releases?type=foo", 400, []string{`Parameter type: got "foo", want all, authority, image, release, withdrawal, roll or finding.`, "Reason code query-parameter"}},
+		{"/releases?type=%3Cscript%3E", 400, []string{`got "<script>", want all`}},
+	} {
+		p := getPage(t, s, test.path)
+		if p.status != test.status || p.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%.80s: got %d, %v", test.path, p.status, p.header)
+		}
+		checkMade(t, test.path, p)
+		p.contains(t, append(test.want, "log.example/acme")...)
+	}
+	if p := getPage(t, s, "/releases/?type=all&q=a%20b"); p.status != http.StatusMovedPermanently || p.header.Get("Location") != "/releases?type=all&q=a%20b" {
+		t.Errorf("got %d to %q", p.status, p.header.Get("Location"))
+	}
 }
 
 // TestHostileEntriesAreInert: what stands in entries is text and nothing else.

@@ -139,6 +139,12 @@ func problemOf(err error) *api.Error {
 	if http, ok := errors.AsType[*echo.HTTPError](err); ok {
 		return &api.Error{Code: codeOf(http.Code), Detail: detailOf(http.Code)}
 	}
+	if wrong, ok := errors.AsType[*pages.TypeError](err); ok {
+		return &api.Error{Code: api.CodeQuery, Detail: wrong.Error(), Member: "type", Got: wrong.Got, Want: wrong.Want()}
+	}
+	if missing, ok := errors.AsType[*pages.EntryError](err); ok {
+		return &api.Error{Code: api.CodeNotFound, Detail: missing.Error()}
+	}
 	switch {
 	case errors.Is(err, log.ErrNotPublished):
 		return &api.Error{Code: api.CodeNotPublished, Detail: "the entry is logged and not published yet: it waits for its witnesses' cosignatures", Retry: 1}
@@ -186,7 +192,7 @@ func (s *Server) fail(err error, c echo.Context) {
 		header.Set("Retry-After", strconv.Itoa(explained.Retry))
 	}
 	if !machine(c.Request().URL.Path) && strings.Contains(c.Request().Header.Get("Accept"), "text/html") {
-		if err := pages.Failure(c, status, string(explained.Code), explained.Detail); err == nil {
+		if err := s.pages.Failure(c, status, string(explained.Code), explained.Detail); err == nil {
 			return
 		}
 	}

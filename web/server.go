@@ -61,6 +61,7 @@ type Config struct {
 // Server answers for one log.
 type Server struct {
 	echo     *echo.Echo
+	pages    *pages.Pages
 	logger   *slog.Logger
 	wait     time.Duration
 	stopping chan struct{}
@@ -89,7 +90,7 @@ func New(config Config) *Server {
 		BodyTimeout: config.BodyTimeout,
 		Stopping:    s.stopping,
 	}).Register(s.echo)
-	pages.New(pages.Config{
+	s.pages = pages.New(pages.Config{
 		Log:         config.Log,
 		Index:       config.Index,
 		Policy:      config.Policy,
@@ -97,7 +98,8 @@ func New(config Config) *Server {
 		LogOperator: config.LogOperator,
 		URL:         config.URL,
 		Now:         config.Now,
-	}).Register(s.echo)
+	})
+	s.pages.Register(s.echo)
 	return s
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -32,7 +33,9 @@ type Listed struct {
 	Channel   string          `json:"channel,omitempty"`
 	Version   string          `json:"version,omitempty"`
 	Issued    string          `json:"issued,omitempty"`
-	NotAfter  string          `json:"notAfter,omitempty"`
+	NotAfter  string          `json:"notAfter,omitempty"`  // of a release
+	PublishBy string          `json:"publishBy,omitempty"` // of an image
+	Expires   string          `json:"expires,omitempty"`   // of an authority
 	Identity  *release.Digest `json:"identity,omitempty"`
 	Signers   []release.KeyID `json:"signers"`
 	Status    string          `json:"status"`
@@ -72,8 +75,17 @@ func (a *API) list(c echo.Context) error {
 func listed(record log.Record, state *register.State, size uint64) Listed {
 	standing, _ := state.WhyAt(record.Index, size)
 	l := Listed{Index: record.Index, Entry: record.Entry, Type: record.Type, Predicate: record.Predicate, Product: record.Product, Kind: record.Kind,
-		Name: record.Name, Channel: record.Channel, Version: record.Version, Issued: instant(record.Issued), NotAfter: instant(record.NotAfter),
+		Name: record.Name, Channel: record.Channel, Version: record.Version, Issued: instant(record.Issued),
 		Signers: append([]release.KeyID{}, record.Signers...), Status: record.Status.String(), Code: record.Code, Standing: standing.Word, By: standing.By}
+	// The index keeps one such date an entry; what it means is the type's.
+	switch until := instant(record.NotAfter); record.Type {
+	case release.TypeImage:
+		l.PublishBy = until
+	case release.TypeAuthority:
+		l.Expires = until
+	default:
+		l.NotAfter = until
+	}
 	if !record.Payload.IsZero() {
 		l.Digest = &record.Payload
 	}
@@ -82,6 +94,9 @@ func listed(record log.Record, state *register.State, size uint64) Listed {
 	}
 	return l
 }
+
+// types are the values of the parameter type.
+var types = []release.Type{release.TypeAuthority, release.TypeImage, release.TypeRelease, release.TypeWithdrawal, release.TypeRoll, release.TypeFinding}
 
 // statuses are the values of the parameter status.
 var statuses = map[string]register.Status{
@@ -102,6 +117,9 @@ func (a *API) query(parameters url.Values) (log.Query, error) {
 		switch name {
 		case "type":
 			query.Type = release.Type(value)
+			if !slices.Contains(types, query.Type) {
+				return query, refuseQuery(name, value, "authority, image, release, withdrawal, roll or finding")
+			}
 		case "product":
 			query.Product = value
 		case "kind":

@@ -63,11 +63,14 @@ func (p *Pages) entry(c echo.Context) error {
 	text := c.Param("index")
 	index, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || strconv.FormatUint(index, 10) != text {
-		return fmt.Errorf("entry %.80q: %w", text, fs.ErrNotExist)
+		return p.noEntry(text)
 	}
 	data, err := p.config.Log.Entry(ctx, index)
 	if errors.Is(err, log.ErrNotPublished) {
 		return p.notPublished(c, index)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.noEntry(text)
 	}
 	if err != nil {
 		return err
@@ -75,6 +78,11 @@ func (p *Pages) entry(c echo.Context) error {
 	view := p.describe(ctx, index, data)
 	view.Commands = p.commands(c, view)
 	return render(c, http.StatusOK, "entry", frame{Title: view.Title, Origin: p.config.Log.Origin(), Here: "entry", View: view})
+}
+
+func (p *Pages) noEntry(text string) error {
+	newest, _ := p.config.Log.Checkpoint()
+	return &EntryError{Got: text, Size: newest.Checkpoint.Size}
 }
 
 // notPublished is the page of an entry that waits for its witnesses.

@@ -73,6 +73,14 @@ func (p *Pages) Register(e *echo.Echo) {
 		e.GET(path, handler)
 		e.HEAD(path, handler)
 	}
+	e.GET("/releases/", withoutSlash)
+	e.HEAD("/releases/", withoutSlash)
+}
+
+// withoutSlash leads from /releases/ to /releases, with its parameters.
+func withoutSlash(c echo.Context) error {
+	target := url.URL{Path: "/releases", RawQuery: c.Request().URL.RawQuery}
+	return c.Redirect(http.StatusMovedPermanently, target.String())
 }
 
 // An asset is served under a name that holds its digest, and so for ever.
@@ -154,19 +162,6 @@ func render(c echo.Context, status int, name string, f frame) error {
 		return nil
 	}
 	return c.Blob(status, "text/html; charset=utf-8", body.Bytes())
-}
-
-// failureView is an error as a page.
-type failureView struct {
-	Status       int
-	Title        string
-	Code, Detail string
-}
-
-// Failure answers with an error, for those who asked for a page.
-func Failure(c echo.Context, status int, code, detail string) error {
-	title := http.StatusText(status)
-	return render(c, status, "failure", frame{Title: title, View: failureView{Status: status, Title: title, Code: code, Detail: detail}})
 }
 
 // address is the log's URL in the commands that a page shows.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,9 +33,11 @@ type listView struct {
 	Older    string // the address of the next page; empty: this is the last
 	First    bool   // the page begins with the newest
 	Size     uint64 // of the newest checkpoint
+	Mixed    bool   // the rows are of several types
 	ByDigest bool   // what was searched for was found as a digest
 	Entry    string // an entry whose index is what was searched for
 	Heading  string
+	Date     string // what the column of the entries' last date is called; empty: they have none
 }
 
 // listQuery is the search as the address has it.
@@ -55,8 +58,9 @@ type rowView struct {
 	Channel  string
 	State    stateView
 	Issued   time.Time
-	NotAfter time.Time
-	Mentions []string // how the entry mentions the digest that was searched for
+	Date     string    // what Until is called in its type
+	Until    time.Time // the last date that the entry states
+	Mentions []string  // how the entry mentions the digest that was searched for
 }
 
 var listTypes = []struct{ name, value string }{
@@ -68,6 +72,9 @@ var listTypes = []struct{ name, value string }{
 	{"All entries", allTypes},
 }
 
+// listedTypes are the types that a list may be of.
+var listedTypes = []release.Type{release.TypeAuthority, release.TypeImage, release.TypeRelease, release.TypeWithdrawal, release.TypeRoll, release.TypeFinding}
+
 // releases is the list with its search box. Text that has the form of a digest
 // is looked up as one first.
 func (p *Pages) releases(c echo.Context) error {
@@ -76,6 +83,9 @@ func (p *Pages) releases(c echo.Context) error {
 	size := newest.Checkpoint.Size
 	parameter := func(name string) string { value := c.QueryParam(name); return value[:min(len(value), maxText)] }
 	query := listQuery{Text: parameter("q"), Type: parameter("type"), Product: parameter("product"), Channel: parameter("channel"), Status: parameter("status"), Before: parameter("before")}
+	if query.Type != allTypes && query.Type != "" && !slices.Contains(listedTypes, query.listType()) {
+		return &TypeError{Got: query.Type}
+	}
 	view := listView{Query: query, Size: size, First: true}
 	for _, t := range listTypes {
 		link := typeLink{Name: t.name, Value: t.value, Here: t.value == query.Type}
@@ -121,6 +131,11 @@ func (p *Pages) releases(c echo.Context) error {
 	})
 	if view.Heading == "" {
 		view.Heading = "Entries"
+	}
+	if view.Mixed = view.ByDigest || query.Type == allTypes; view.Mixed {
+		view.Date = "Deadline"
+	} else {
+		view.Date = dateText(query.listType())
 	}
 	return render(c, http.StatusOK, "releases", frame{Title: view.Heading, Origin: p.config.Log.Origin(), Here: "releases", View: view})
 }
@@ -190,7 +205,7 @@ func looksLikeDigest(text string) bool {
 func rowOf(record log.Record, state *register.State, size uint64) rowView {
 	standing, _ := state.WhyAt(record.Index, size)
 	row := rowView{Index: record.Index, Type: typeText(record.Type), Product: record.Product, Channel: record.Channel, State: stateOf(record.Type, standing),
-		Issued: record.Issued, NotAfter: record.NotAfter}
+		Issued: record.Issued, Date: strings.ToLower(dateText(record.Type)), Until: record.NotAfter}
 	switch {
 	case record.Type == release.TypeImage:
 		row.What = string(record.Kind) + "/" + record.Name + " " + record.Version
@@ -202,6 +217,20 @@ func rowOf(record log.Record, state *register.State, size uint64) rowView {
 		row.What = "entry " + strconv.FormatUint(record.Index, 10)
 	}
 	return row
+}
+
+// dateText says what the last date of an entry means: an image that is live does
+// not end with the day by which its files had to be published.
+func dateText(t release.Type) string {
+	switch t {
+	case release.TypeImage:
+		return "Publish by"
+	case release.TypeRelease:
+		return "Not after"
+	case release.TypeAuthority:
+		return "Expires"
+	}
+	return ""
 }
 
 func typeText(t release.Type) string {
