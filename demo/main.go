@@ -90,8 +90,12 @@ func newDemo(ctx context.Context, o options) (*demo, error) {
 		*path.to = absolute
 	}
 	if d.model != "" {
-		if info, err := os.Stat(d.model); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("model %s is no directory: %w", d.model, errors.Join(err))
+		info, err := os.Stat(d.model)
+		if err != nil {
+			return nil, fmt.Errorf("the model: %w; want a directory with its files", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("the model: %s is a file; want the directory that it lies in", d.model)
 		}
 	}
 	runs := filepath.Join(d.state, "demo")
