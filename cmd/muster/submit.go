@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,10 +98,13 @@ func (a *app) submit(cmd *cobra.Command, doc *document, o submitOptions) error {
 	if _, err := s.trust(ctx); err != nil {
 		return err
 	}
+	if err := s.checkSameLog(ctx, o.source.policy); err != nil {
+		return err
+	}
 	a.say("submitting %s to %s", doc.summary(), s.client.URL())
 	receipt, err := s.client.Submit(ctx, entry, a.waiting)
 	if err != nil {
-		return explainSubmission(doc, s.client.URL(), err)
+		return s.explainSubmission(cmd.Context(), doc, o.timeout, err)
 	}
 	result, proof, err := s.checkReceipt(ctx, doc, entry, receipt)
 	if err != nil {
@@ -125,32 +129,15 @@ func (a *app) submit(cmd *cobra.Command, doc *document, o submitOptions) error {
 func (a *app) waiting(pause time.Duration, err error) {
 	switch {
 	case err != nil:
+		if away, ok := errors.AsType[*url.Error](err); ok {
+			err = away.Err // its own text begins with a capital
+		}
 		a.say("again in %s: %s", pause, oneLine(err.Error()))
 	case pause == 0:
 		a.say("logged, waiting until it is published with its witnesses' cosignatures")
 	default:
 		a.say("not published yet, looking again in %s", pause)
 	}
-}
-
-// explainSubmission adds what to do about a refusal.
-func explainSubmission(doc *document, log string, err error) error {
-	status, ok := errors.AsType[*remote.StatusError](err)
-	if !ok || !status.Refused() {
-		return err
-	}
-	hint := ""
-	switch status.Code {
-	case "threshold-missed", "signer-unknown", "signer-outside-role":
-		hint = fmt.Sprintf("see who must sign: muster %s status %s --log %s", doc.statement.Type, doc.path, log)
-	case "authority-not-in-force":
-		hint = "make the draft again: the authority has changed since"
-	case "image-not-logged":
-		hint = "submit its images first: muster image submit"
-	case "issued-behind-clock", "issued-ahead-of-clock", "issued-behind-log-time":
-		hint = "make the draft again with the time of today, and check this machine's clock"
-	}
-	return fail(exitcode.Refused, status.Code, hint, fmt.Errorf("%s: %w", doc.path, err))
 }
 
 // checkReceipt fetches the entry's proof and verifies it: the entry, or one with

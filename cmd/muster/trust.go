@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,8 +52,13 @@ func (a *app) open(cmd *cobra.Command, source logSource) (*session, error) {
 			}
 		}
 	}
-	if url == "" {
+	switch {
+	case url == "" && source.policy != "":
+		return nil, usage(cmd, fmt.Errorf("missing --log: the log line of %s has no URL", source.policy))
+	case url == "":
 		return nil, usage(cmd, errors.New("missing --log, the log's URL"))
+	case source.url != "" && !strings.Contains(source.url, "://"):
+		return nil, usage(cmd, fmt.Errorf("--log %s: want http:// or https:// before it", quote(source.url)))
 	}
 	client, err := remote.New(url)
 	if err != nil {
