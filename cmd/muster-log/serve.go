@@ -203,7 +203,7 @@ func tellWaiting(ctx context.Context, opened *log.Log, logger *slog.Logger) {
 			told[witness.Name] = problem
 			attributes := []any{"witness", witness.Name, "reason", problem}
 			if witness.UnknownLog {
-				attributes = append(attributes, "its operator runs", witnessCommand(opened.Key()))
+				attributes = append(attributes, "its operator runs", witnessCommand(opened.Key()), "asked again about every", cosign.UnknownBackoff)
 			}
 			logger.Warn("waiting for a witness", attributes...)
 		}

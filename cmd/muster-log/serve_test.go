@@ -40,7 +40,7 @@ func TestLogFromNothing(t *testing.T) {
 	p := serve(t, "muster-log", args...)
 	p.waitLog(`msg="appended the authority"`)
 	for i := range s.witnesses {
-		p.waitLog(fmt.Sprintf(`msg="waiting for a witness" witness=w%d reason="does not know this log yet" "its operator runs"="%s"`, i, m.WitnessCommand))
+		p.waitLog(fmt.Sprintf(`msg="waiting for a witness" witness=w%d reason="does not know this log yet" "its operator runs"="%s" "asked again about every"=3s`, i, m.WitnessCommand))
 	}
 	if status, body := p.get("/checkpoint"); status != http.StatusNotFound {
 		t.Errorf("checkpoint before: %d %s", status, body)

@@ -16,6 +16,10 @@ const (
 	// alone; the pause doubles from one to the other.
 	firstBackoff = 500 * time.Millisecond
 	lastBackoff  = 30 * time.Second
+
+	// UnknownBackoff bounds it for a witness that has never cosigned the log and
+	// does not know it: its operator may add the log at any moment.
+	UnknownBackoff = 3 * time.Second
 )
 
 // witness is what the group knows of one endpoint.
@@ -72,6 +76,9 @@ func (w *witness) fail(g *Group, err error, now time.Time) {
 	}
 	w.failed = err
 	backoff := min(firstBackoff<<min(w.failures, 16), lastBackoff)
+	if errors.Is(err, ErrUnknownLog) && w.size == 0 {
+		backoff = min(backoff, UnknownBackoff)
+	}
 	if errors.Is(err, ErrLarger) || errors.Is(err, ErrContradiction) {
 		w.alarm = err.Error()
 		backoff = lastBackoff // a person has to look into it
