@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/inputfile"
 	"github.com/muster-log/muster/internal/keyfile"
 	"github.com/muster-log/muster/tlog"
 )
@@ -116,9 +116,9 @@ func readKey(path string) (*tlog.SigningKey, error) {
 	return key, nil
 }
 
-// readBounded reads a file of at most limit bytes.
+// readBounded reads a regular file of at most limit bytes.
 func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
+	file, _, err := inputfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/inputfile"
 )
 
 // publicMode is the mode of files that anyone may read.
@@ -19,33 +21,51 @@ const stdinName = "-"
 
 // readFile reads an input of at most limit bytes; what says what it should be.
 func (a *app) readFile(path, what string, limit int64) ([]byte, error) {
-	var reader io.Reader = a.in
-	if path != stdinName {
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		if info.IsDir() {
-			return nil, fmt.Errorf("%s: %s is a directory, want a file", what, path)
-		}
-		if info.Size() > limit {
-			return nil, fmt.Errorf("%s: %s has %d bytes, want at most %d", what, path, info.Size(), limit)
-		}
-		reader = file
+	data, err := a.readBeginning(path, what, limit+1)
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: %s has more than %d bytes", what, path, limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(reader, limit+1))
+	return data, err
+}
+
+// readBeginning reads at most the first limit bytes of an input: a regular file,
+// standard input, or a pipe that the program inherited.
+func (a *app) readBeginning(path, what string, limit int64) ([]byte, error) {
+	data, err := a.interruptible(func() ([]byte, error) {
+		reader := a.in
+		if path != stdinName {
+			file, _, err := inputfile.OpenOrPipe(path)
+			if err != nil {
+				return nil, err
+			}
+			defer file.Close()
+			reader = file
+		}
+		return io.ReadAll(io.LimitReader(reader, limit))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: %s has more than %d bytes", what, path, limit)
-	}
 	return data, nil
+}
+
+// interruptible reads what may never come, until the program is told to end.
+func (a *app) interruptible(read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case got := <-done:
+		return got.data, got.err
+	case <-a.interrupted:
+		return nil, context.Canceled
+	}
 }
 
 // checkFree refuses an output path that exists. Commands call it before long

@@ -136,13 +136,13 @@ func (a *app) printKey(key release.Key, private, public string) error {
 }
 
 // readPrivateKey reads a key file and refuses one that others can read. A pipe
-// is taken, so that a key can come from a program that keeps it; standard input
-// is not.
+// is taken as <(command) names it, so that a key can come from a program that
+// keeps it; standard input is not.
 func (a *app) readPrivateKey(path string) (*release.PrivateKey, error) {
 	if path == stdinName {
 		return nil, fail(exitcode.Usage, "key-from-stdin", "name a file", fmt.Errorf("--key %s: a private key is not read from standard input", path))
 	}
-	data, err := keyfile.ReadOrPipe(path, maxKeyFile)
+	data, err := a.interruptible(func() ([]byte, error) { return keyfile.ReadOrPipe(path, maxKeyFile) })
 	if _, loose := errors.AsType[*keyfile.ModeError](err); loose {
 		if _, publicErr := a.readPublicKey(path); publicErr == nil {
 			return nil, errPublicKey(path)

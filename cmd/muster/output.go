@@ -20,6 +20,8 @@ import (
 type app struct {
 	*command.Program
 	in io.Reader
+	// interrupted is closed when the program is told to end.
+	interrupted <-chan struct{}
 	// clock tells the time of verdicts and of new statements.
 	clock func() time.Time
 	// namesFrom is the directory of --names, names what was read there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/url"
 	"time"
 
@@ -37,7 +38,7 @@ Exit codes: 0 done, or verified; 1 checked and not verified; 2 called wrongly;
 
 // run executes one command line at the time of clock, and returns the exit code.
 func run(ctx context.Context, args []string, clock func() time.Time, in io.Reader, out, errOut io.Writer) int {
-	a := &app{Program: &command.Program{Name: "muster", Out: out, ErrOut: errOut, Explain: explain}, clock: clock, in: in}
+	a := &app{Program: &command.Program{Name: "muster", Out: out, ErrOut: errOut, Explain: explain}, clock: clock, in: in, interrupted: ctx.Done()}
 	root := a.Root("release, submit and verify node software in a transparency log", long)
 	root.SetIn(in)
 	section(root, "Release node software:",
@@ -84,6 +85,9 @@ func explain(err error, e *command.Explained) {
 		e.Exit = exitcode.Refused
 		e.Error.Code, e.Error.Member = string(refusal.Code), refusal.Member
 		e.Error.Got, e.Error.Wanted = refusal.Got, refusal.Want
+	}
+	if missing, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(missing, fs.ErrNotExist) {
+		e.Exit, e.Error.Code = exitcode.Usage, "no-such-file"
 	}
 	if malformed, ok := errors.AsType[*bundle.Error](err); ok {
 		e.Exit = exitcode.Refused

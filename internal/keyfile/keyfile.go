@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/inputfile"
 )
 
 // Mode is the mode of a private key's file.
@@ -35,30 +36,23 @@ func (e *ModeError) Hint() string {
 // Read reads the private key's file at path, of at most limit bytes. What is no
 // regular file is refused, and with a [*ModeError] a file whose group or others
 // may read, write or execute it.
-func Read(path string, limit int64) ([]byte, error) { return read(path, limit, false) }
+func Read(path string, limit int64) ([]byte, error) { return read(path, limit, inputfile.Open) }
 
-// ReadOrPipe is [Read] that takes a pipe, too, so that a key can come from a
+// ReadOrPipe is [Read] that takes a pipe, too, that the program inherited and path
+// names by its descriptor, as <(command) does, so that a key can come from a
 // program that keeps it.
-func ReadOrPipe(path string, limit int64) ([]byte, error) { return read(path, limit, true) }
+func ReadOrPipe(path string, limit int64) ([]byte, error) {
+	return read(path, limit, inputfile.OpenOrPipe)
+}
 
-func read(path string, limit int64, pipes bool) ([]byte, error) {
-	file, err := os.Open(path)
+func read(path string, limit int64, open func(string) (*os.File, fs.FileInfo, error)) ([]byte, error) {
+	file, info, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat() // of what was opened, whatever the name is now
-	if err != nil {
-		return nil, err
-	}
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		if mode.Perm()&others != 0 {
-			return nil, &ModeError{path, mode.Perm()}
-		}
-	case pipes && mode.Type() == fs.ModeNamedPipe:
-	default:
-		return nil, fmt.Errorf("%s is not a regular file", path)
+	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&others != 0 {
+		return nil, &ModeError{path, mode.Perm()}
 	}
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {

@@ -4,6 +4,7 @@ package keyfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,32 +77,35 @@ func TestMode(t *testing.T) {
 	}
 }
 
-// TestPipe: a key from a program is taken where that is asked for, and bounded.
+// TestPipe: a key from a program is taken where that is asked for, and bounded. A
+// named pipe is not, and is not waited for.
 func TestPipe(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o644); err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
 		read  func(string, int64) ([]byte, error)
 		limit int64
 		want  string // of the error
 	}{{ReadOrPipe, 6, ""}, {ReadOrPipe, 5, "more than 5 bytes"}, {Read, 6, "not a regular file"}} {
-		written := make(chan struct{})
-		go func() {
-			defer close(written)
-			writer, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer writer.Close()
-			writer.WriteString("secret") // fails where the reader is gone by now
-		}()
-		data, err := test.read(path, test.limit)
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writer.WriteString("secret"); err != nil {
+			t.Fatal(err)
+		}
+		writer.Close()
+		data, err := test.read(fmt.Sprintf("/dev/fd/%d", reader.Fd()), test.limit)
 		if test.want == "" && (err != nil || string(data) != "secret") || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("got %q, %v, want %q", data, err, test.want)
 		}
-		<-written
+		reader.Close()
+	}
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, read := range []func(string, int64) ([]byte, error){Read, ReadOrPipe} {
+		if _, err := read(path, 6); err == nil || !strings.Contains(err.Error(), "is a pipe, not a regular file") {
+			t.Errorf("a named pipe: got %v", err)
+		}
 	}
 }
