@@ -81,13 +81,13 @@ func (a *app) bundleShowCommand() *cobra.Command {
 		Short: "say what a proof bundle holds; it judges nothing",
 		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			data, err := a.readFile(args[0], "bundle", bundle.MaxSize)
+			data, err := a.readBeginning(args[0], "bundle", bundle.MaxSize+1)
 			if err != nil {
 				return err
 			}
 			b, err := bundle.Parse(data)
 			if err != nil {
-				return fmt.Errorf("bundle %s: %w", args[0], err)
+				return wrongFile(args[0], data, "a proof bundle", fmt.Errorf("bundle %s: %w", args[0], err))
 			}
 			return a.printBundle(b, args[0])
 		},

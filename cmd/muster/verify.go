@@ -38,6 +38,15 @@ func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 	}
 	trust, err := verify.ParseTrust(policyFile, requirementsFile)
 	if err != nil {
+		for _, file := range []struct {
+			path string
+			data []byte
+			want string
+		}{{f.policy, policyFile, "a policy"}, {f.requirements, requirementsFile, "requirements"}} {
+			if wrong := wrongFile(file.path, file.data, file.want, nil); wrong != nil {
+				return nil, wrong
+			}
+		}
 		return nil, fail(exitcode.Refused, trustCode(err), trustHint(err), fmt.Errorf("%s and %s: %w", f.policy, f.requirements, err))
 	}
 	return trust, nil
@@ -61,7 +70,7 @@ could not be made.`,
 				return err
 			}
 			// One byte more than a bundle has is enough to be refused as one.
-			data, err := a.readFile(args[0], "bundle", bundle.MaxSize+1)
+			data, err := a.readBeginning(args[0], "bundle", bundle.MaxSize+1)
 			if err != nil {
 				return err
 			}

@@ -45,6 +45,7 @@ func TestVerify(t *testing.T) {
 		{"good", good, l.requirements(t), hour, exitcode.Verified, "waived +roll-age"},
 		{"tampered with", tampered, l.requirements(t), hour, exitcode.Refused, "fail +inclusion"},
 		{"cut", good[:len(good)-10], l.requirements(t), hour, exitcode.Refused, "fail +bundle-form"},
+		{"too long", append(bytes.Clone(good), make([]byte, 8<<20)...), l.requirements(t), hour, exitcode.Refused, "fail +bundle-form"},
 		{"another pin", good, l.requirements(t, "authority", `{"sha256":"`+release.Digest{1}.String()+`"}`), hour, exitcode.Refused, "fail +authority-pin"},
 		{"another product", good, l.requirements(t, "products", `["acme/other"]`), hour, exitcode.Refused, "fail +product"},
 		{"frozen", good, l.requirements(t), testTime.AddDate(0, 0, 2), exitcode.Refused, "fail +checkpoint-age"},
