@@ -47,7 +47,7 @@ the whole.`,
 			for _, path := range args[1:] {
 				n, err := a.attach(doc, path)
 				if err != nil {
-					return fmt.Errorf("%s: %w", path, err)
+					return err
 				}
 				added += n
 			}
@@ -76,13 +76,13 @@ func (a *app) attach(doc *document, path string) (int, error) {
 	} else {
 		file, err := parseDetached(data)
 		if err != nil {
-			return 0, err
+			return 0, wrongFile(path, data, "a signature file", fmt.Errorf("%s: %w", path, err))
 		}
 		offered, payload = []release.Signature{{KeyID: file.KeyID, Sig: file.Sig}}, file.Payload
 	}
 	if payload != doc.digest() {
 		return 0, fail(exitcode.Refused, "signature-of-other-payload", "sign the same draft: compare the digests with show",
-			fmt.Errorf("signature over payload %s, want %s", payload, doc.digest()))
+			fmt.Errorf("%s: signature over payload %s, want %s", path, payload, doc.digest()))
 	}
 	added := 0
 	for _, signature := range offered {
@@ -90,7 +90,7 @@ func (a *app) attach(doc *document, path string) (int, error) {
 			continue
 		}
 		if err := doc.envelope.Add(signature); err != nil {
-			return added, err
+			return added, fmt.Errorf("%s: %w", path, err)
 		}
 		added++
 	}

@@ -92,7 +92,7 @@ kinds and channels of a role (all of them).`,
 			}
 			statement, err := release.NewAuthority(authority)
 			if err != nil {
-				return err
+				return flagValue(cmd, err)
 			}
 			return a.createDraft(statement, o.out, o.force)
 		},

@@ -30,7 +30,7 @@ func (a *app) readDocument(path string, want release.Type) (*document, error) {
 	}
 	doc, err := parseDocument(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, wrongFile(path, data, draftOf(want), fmt.Errorf("%s: %w", path, err))
 	}
 	doc.path = path
 	if got := doc.statement.Type; want != "" && got != want {

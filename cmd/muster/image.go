@@ -51,13 +51,16 @@ when older versions are not to be gone back to.`,
 			if err := checkFree(o.out, o.force); err != nil {
 				return err
 			}
+			if _, err := modeFlag(cmd, o.mode); err != nil {
+				return err
+			}
 			image, authority, err := a.newImage(cmd, &o)
 			if err != nil {
 				return err
 			}
 			statement, err := release.NewImage(image)
 			if err != nil {
-				return err
+				return flagValue(cmd, err)
 			}
 			if err := release.CheckImage(image); err != nil {
 				return err
@@ -91,7 +94,7 @@ func (a *app) newImage(cmd *cobra.Command, o *imageOptions) (*release.Image, *re
 	}
 	measured, err := parseMeasurement(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", o.measurement, err)
+		return nil, nil, wrongFile(o.measurement, data, "a measurement", fmt.Errorf("%s: %w", o.measurement, err))
 	}
 	authority, digest, err := a.findAuthority(cmd, &o.source)
 	if err != nil {

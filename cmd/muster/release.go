@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +53,7 @@ has the same product, channel, version and images, and a later --not-after.`,
 			}
 			statement, err := release.NewRelease(stated)
 			if err != nil {
-				return err
+				return flagValue(cmd, err)
 			}
 			return a.createUnder(authority, statement, o.out, o.force)
 		},
@@ -118,6 +120,9 @@ func (a *app) imageDigest(text, product string) (release.Digest, error) {
 		return digest, nil
 	}
 	doc, err := a.readDocument(text, release.TypeImage)
+	if errors.Is(err, fs.ErrNotExist) {
+		return release.Digest{}, fail(exitcode.Usage, "no-such-file", "", fmt.Errorf("%s: no such file, and no digest of 64 digits", quote(text)))
+	}
 	if err != nil {
 		return release.Digest{}, err
 	}

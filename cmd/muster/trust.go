@@ -136,7 +136,7 @@ func (a *app) readPolicy(path string) (*policy.Policy, error) {
 	}
 	p, err := policy.Parse(data)
 	if err != nil {
-		return nil, fail(exitcode.Refused, "policy-form", "", fmt.Errorf("policy %s: %w", path, err))
+		return nil, wrongFile(path, data, "a policy", fail(exitcode.Refused, "policy-form", "", fmt.Errorf("policy %s: %w", path, err)))
 	}
 	return p, nil
 }
