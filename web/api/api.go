@@ -19,9 +19,14 @@ const (
 	// on a bad line.
 	DefaultBodyTimeout = 10 * time.Second
 
-	// DefaultReceiving bounds how many submissions are read and admitted at
-	// once: at the greatest size of an entry they hold 64 MiB.
-	DefaultReceiving = 1024
+	// DefaultReceiving bounds how many submissions are held at once, from their
+	// first byte until they are admitted. Peers that send slowly hold these
+	// places, and so they are many: at the greatest size of an entry, 512 MiB.
+	DefaultReceiving = 8192
+
+	// DefaultAdmitting bounds how many submissions that have arrived whole are
+	// admitted at once. How a peer sends does not matter here.
+	DefaultAdmitting = 1024
 
 	// DefaultWaiting bounds how many submissions wait for their publication.
 	// Those above it are answered 202 at once.
@@ -41,6 +46,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Receiving: default DefaultReceiving.
 	Receiving int
+	// Admitting: default DefaultAdmitting.
+	Admitting int
 	// Waiting: default DefaultWaiting.
 	Waiting int
 	// Stopping, when closed, ends the wait of submissions: they are answered
@@ -52,6 +59,7 @@ type Config struct {
 type API struct {
 	config    Config
 	receiving chan struct{}
+	admitting chan struct{}
 	waiting   chan struct{}
 }
 
@@ -66,12 +74,16 @@ func New(config Config) *API {
 	if config.Receiving == 0 {
 		config.Receiving = DefaultReceiving
 	}
+	if config.Admitting == 0 {
+		config.Admitting = DefaultAdmitting
+	}
 	if config.Waiting == 0 {
 		config.Waiting = DefaultWaiting
 	}
 	return &API{
 		config:    config,
 		receiving: make(chan struct{}, config.Receiving),
+		admitting: make(chan struct{}, config.Admitting),
 		waiting:   make(chan struct{}, config.Waiting),
 	}
 }

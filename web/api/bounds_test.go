@@ -2,10 +2,13 @@ package api
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,6 +32,49 @@ func TestOneSubmissionTooMany(t *testing.T) {
 	}
 	if body.Len() != 2 {
 		t.Error("the body was read")
+	}
+}
+
+// TestSlowBodiesHoldNoAdmission: a submission whose body does not come is read
+// beside others and takes no place among those that are admitted; one that has
+// come whole is told to come again where there is none.
+func TestSlowBodiesHoldNoAdmission(t *testing.T) {
+	a := New(Config{Receiving: 2, Admitting: 1})
+	server := echo.New()
+	ended := make(chan error, 1)
+	server.POST(PathEntries, func(c echo.Context) error {
+		err := a.submit(c)
+		ended <- err
+		return err
+	})
+	listening := httptest.NewServer(server)
+	defer listening.Close()
+	connection, err := net.Dial("tcp", listening.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", PathEntries)
+	for deadline := time.Now().Add(10 * time.Second); len(a.receiving) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the submission is not read")
+		}
+	}
+	if len(a.admitting) != 0 {
+		t.Error("a submission that has not arrived takes a place of those that are admitted")
+	}
+	a.admitting <- struct{}{}
+	response, err := http.Post(listening.URL+PathEntries, TypeEntry, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	var refused *Error
+	if err := <-ended; !errors.As(err, &refused) || refused.Code != CodeBusy || refused.Retry == 0 {
+		t.Errorf("got %v", err)
+	}
+	connection.Close()
+	if err := <-ended; !errors.As(err, &refused) || refused.Code != CodeBody {
+		t.Errorf("the slow one: got %v", err)
 	}
 }
 

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// receiveWait is how long a submission waits for its turn to be read.
-	receiveWait = 2 * time.Second
+	// turnWait is how long a submission waits for its turn to be read, and then
+	// for its turn to be admitted.
+	turnWait = 2 * time.Second
 	// admitTimeout bounds admission and the write to the disk. It does not end
 	// with the submitter's connection: what is durable is answered as such.
 	admitTimeout = 20 * time.Second
@@ -72,7 +73,9 @@ func (a *API) submit(c echo.Context) error {
 	return c.Blob(status, typeJSON, body)
 }
 
-// admit reads an entry and has it admitted; only so many at once.
+// admit reads an entry, then has it admitted; only so many at once. A place among
+// those that are admitted is not taken before the entry is there, so that who
+// sends slowly holds none.
 func (a *API) admit(c echo.Context) (log.Receipt, error) {
 	request := c.Request()
 	if request.ContentLength > release.MaxEntry {
@@ -82,19 +85,19 @@ func (a *API) admit(c echo.Context) (log.Receipt, error) {
 	if err := checkContentType(request.Header); err != nil {
 		return log.Receipt{}, err
 	}
-	turn := time.NewTimer(receiveWait)
-	defer turn.Stop()
-	select {
-	case a.receiving <- struct{}{}:
-		defer func() { <-a.receiving }()
-	case <-turn.C:
+	if err := turn(request.Context(), a.receiving); err != nil {
 		c.Response().Header().Set("Connection", "close")
-		return log.Receipt{}, &Error{Code: CodeBusy, Retry: retrySoon, Detail: "too many submissions are under way; send the same bytes again"}
+		return log.Receipt{}, err
 	}
+	defer func() { <-a.receiving }()
 	entry, err := receive(c, a.config.BodyTimeout)
 	if err != nil {
 		return log.Receipt{}, err
 	}
+	if err := turn(request.Context(), a.admitting); err != nil {
+		return log.Receipt{}, err
+	}
+	defer func() { <-a.admitting }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), admitTimeout)
 	defer cancel()
 	receipt, err := a.config.Log.Submit(ctx, entry)
@@ -103,6 +106,21 @@ func (a *API) admit(c echo.Context) (log.Receipt, error) {
 			Detail: "the log cannot accept submissions now; send the same bytes again"}
 	}
 	return receipt, err
+}
+
+// turn takes one of the places, and waits for it a little; where it returns nil
+// the caller gives it back.
+func turn(ctx context.Context, places chan struct{}) error {
+	timer := time.NewTimer(turnWait)
+	defer timer.Stop()
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return &Error{Code: CodeBusy, Retry: retrySoon, Detail: "too many submissions are under way; send the same bytes again"}
+	}
 }
 
 // receive reads a submission, bounded in bytes and time.
