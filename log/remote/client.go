@@ -39,13 +39,6 @@ type Client struct {
 // Option changes a Client.
 type Option func(*Client)
 
-// WithTransport replaces the transport, for tests and for callers who have
-// their own dialer. The client's bounds on bodies, redirects and time stay; that
-// on headers is the transport's.
-func WithTransport(transport http.RoundTripper) Option {
-	return func(c *Client) { c.http.Transport = transport }
-}
-
 // WithTimeout replaces the bound on one request with its whole answer.
 func WithTimeout(timeout time.Duration) Option {
 	return func(c *Client) { c.http.Timeout = timeout }

@@ -28,9 +28,6 @@ const (
 	// MaxEntries is the greatest number of entries: the authority chain is at
 	// most 32, the images of a release are at most 64.
 	MaxEntries = 128
-	// MaxEntry is the greatest size of an entry in bytes: an entry bundle of
-	// c2sp.org/tlog-tiles gives a length 16 bits.
-	MaxEntry = 65535
 	// MaxIndex is the greatest index of an entry: integers in canonical JSON
 	// go up to 2^53-1.
 	MaxIndex = 1<<53 - 1

@@ -182,7 +182,7 @@ func TestC2BundleMembers(t *testing.T) {
 		}, "anchors"},
 		{"an anchor twice", func(b *bundle.Bundle) { b.Anchors[1] = b.Anchors[0] }, "anchors"},
 		{"anchors in the wrong order", func(b *bundle.Bundle) { slices.Reverse(b.Anchors) }, "anchors"},
-		{"an entry too long", func(b *bundle.Bundle) { b.Entries[0].Envelope = make([]byte, bundle.MaxEntry+1) }, "entries[0].envelope"},
+		{"an entry too long", func(b *bundle.Bundle) { b.Entries[0].Envelope = make([]byte, tlog.MaxEntry+1) }, "entries[0].envelope"},
 		{"64 hashes of inclusion", func(b *bundle.Bundle) { b.Entries[0].Inclusion = make([]tlog.Hash, 64) }, "entries[0].inclusion"},
 		{"64 hashes of consistency", func(b *bundle.Bundle) { b.Anchors[0].Consistency = make([]tlog.Hash, 64) }, "anchors[0].consistency"},
 		{"a note without signature", func(b *bundle.Bundle) { b.Checkpoint = strings.SplitAfter(b.Checkpoint, "\n\n")[0] }, "checkpoint"},
@@ -205,7 +205,7 @@ func TestC2BundleMembers(t *testing.T) {
 	}
 	full := sample(t)
 	for i := range full.Entries {
-		full.Entries[i].Envelope = bytes.Repeat([]byte{1}, bundle.MaxEntry)
+		full.Entries[i].Envelope = bytes.Repeat([]byte{1}, tlog.MaxEntry)
 	}
 	if _, err := bundle.Parse([]byte(marshal(t, full))); err != nil {
 		t.Errorf("entries of the greatest size: %v", err)

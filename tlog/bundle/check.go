@@ -71,8 +71,8 @@ func (b *Bundle) checkEntries(size uint64) error {
 		if i > 0 && b.Entries[i-1].Index >= e.Index {
 			return refuse(member+".index", fmt.Sprint(e.Index), fmt.Sprintf("more than the one before it, %d", b.Entries[i-1].Index))
 		}
-		if len(e.Envelope) == 0 || len(e.Envelope) > MaxEntry {
-			return refuse(member+".envelope", fmt.Sprintf("%d bytes", len(e.Envelope)), fmt.Sprintf("1 to %d", MaxEntry))
+		if len(e.Envelope) == 0 || len(e.Envelope) > tlog.MaxEntry {
+			return refuse(member+".envelope", fmt.Sprintf("%d bytes", len(e.Envelope)), fmt.Sprintf("1 to %d", tlog.MaxEntry))
 		}
 		if err := checkHashes(member+".inclusion", e.Inclusion); err != nil {
 			return err
