@@ -19,9 +19,8 @@ import (
 
 // statuses is the one table of what each reason is answered with. A reason that
 // does not stand here is one of package release about the form of an entry,
-// answered 400.
+// answered 400; but an entry that is too long is an [*api.TooLargeError], 413.
 var statuses = map[release.Code]int{
-	release.CodeEntrySize:        http.StatusRequestEntityTooLarge,
 	release.CodeSignatureInvalid: http.StatusForbidden,
 	release.CodeCannotJudge:      http.StatusUnprocessableEntity,
 
@@ -183,6 +182,9 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	explained := problemOf(err)
 	status := statusOf(explained.Code)
+	if _, ok := errors.AsType[*api.TooLargeError](err); ok {
+		status = http.StatusRequestEntityTooLarge
+	}
 	header := c.Response().Header()
 	header.Set("Cache-Control", "no-store")
 	for _, name := range []string{"ETag", "Content-Location", "Location"} {

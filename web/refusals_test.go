@@ -68,6 +68,7 @@ func TestL8Refusals(t *testing.T) {
 	authority := nextAuthority(s)
 	tests := []refused{
 		{"more than 65,535 bytes", bytes.Repeat([]byte{'{'}, release.MaxEntry+1), 413, release.CodeEntrySize, ""},
+		{"no bytes", nil, 400, release.CodeEntrySize, ""},
 		{"white space", text(`{"payload":`, `{ "payload":`), 400, release.CodeJSONNotCanonical, ""},
 		{"an escape", text(`"payloadType"`, `"payload\u0054ype"`), 400, release.CodeJSONNotCanonical, ""},
 		{"another order", text(`"payloadType":"application/vnd.in-toto+json",`, ""), 400, release.CodeMemberMissing, "payloadType"},

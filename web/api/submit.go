@@ -143,8 +143,17 @@ func receive(c echo.Context, timeout time.Duration) ([]byte, error) {
 	return body, nil
 }
 
+// TooLargeError is the refusal of an entry that is too long, of whose bytes no more
+// were read. One of no bytes is refused with the same code, and is malformed.
+type TooLargeError struct{ refusal *release.Refusal }
+
+func (e *TooLargeError) Error() string { return e.refusal.Error() }
+
+// Unwrap returns the [*release.Refusal].
+func (e *TooLargeError) Unwrap() error { return e.refusal }
+
 func tooLarge(got string) error {
-	return release.Refuse(release.CodeEntrySize, "", got, "1 to "+strconv.Itoa(release.MaxEntry)+" bytes")
+	return &TooLargeError{release.Refuse(release.CodeEntrySize, "", got, "1 to "+strconv.Itoa(release.MaxEntry)+" bytes")}
 }
 
 // checkContentType wants an entry declared as what it is, and not encoded.
