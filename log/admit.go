@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
@@ -59,11 +60,20 @@ func (l *Log) Submit(ctx context.Context, entry []byte) (Receipt, error) {
 	if receipt, ok := l.Lookup(prepared.Digest); ok {
 		return receipt, nil
 	}
+	if l.rolledBack.Load() {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ErrRolledBack)
+	}
 	s := &submission{prepared: prepared, done: make(chan result, 1)}
 	select {
 	case l.queue <- s:
 	default:
 		return Receipt{}, fmt.Errorf("%w: %d submissions are waiting", ErrUnavailable, cap(l.queue))
+	}
+	if len(l.queue) >= maxBatch {
+		select {
+		case l.crowded <- struct{}{}:
+		default:
+		}
 	}
 	select {
 	case r := <-s.done:
@@ -113,15 +123,39 @@ func (l *Log) Lookup(payload release.Digest) (Receipt, bool) {
 }
 
 // admitLoop is the only goroutine that appends. It takes what waits, in order,
-// as one batch.
+// as one batch. Under load it begins a batch only gatherInterval after the one
+// before, or once a whole batch waits: files and syncs are by the batch.
 func (l *Log) admitLoop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case first := <-l.queue:
-			l.admitBatch(ctx, l.batch(first))
+			started := time.Now()
+			batch := l.batch(first)
+			l.admitBatch(ctx, batch)
+			if len(batch) >= loadBatch {
+				l.gather(ctx, gatherInterval-time.Since(started))
+			}
 		}
+	}
+}
+
+// gather waits for a duration, for a whole batch or for the end of the context.
+func (l *Log) gather(ctx context.Context, d time.Duration) {
+	select {
+	case <-l.crowded: // perhaps of submissions that the last batch took
+	default:
+	}
+	if d <= 0 || len(l.queue) >= maxBatch {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-l.crowded:
 	}
 }
 
@@ -187,6 +221,7 @@ func (l *Log) judge(p *register.Prepared) result {
 	}
 	outcome := l.register.ApplyPrepared(p)
 	l.frontier.Append(tlog.LeafHash(p.Entry))
+	l.recent.put(outcome.Index, p)
 	return result{receipt: Receipt{Index: outcome.Index, Digest: p.Digest}}
 }
 

@@ -26,6 +26,12 @@ const (
 	// entry bundle.
 	maxBatch = 256
 
+	// loadBatch is from how many submissions at once the log takes itself to be
+	// under load, and gatherInterval how long it then gathers the next batch. It
+	// is half of what they wait for their publication anyway.
+	loadBatch      = 16
+	gatherInterval = DefaultCheckpointInterval / 2
+
 	// admissionClockSkew is how far the log's clock may lie behind log time
 	// before the log refuses to sign (docs/formats/register.md, log time).
 	admissionClockSkew = 5 * time.Minute

@@ -14,8 +14,17 @@ import (
 // but those who search in it.
 const indexRetry = 2 * time.Second
 
-// indexBundles is how many entry bundles are added to the index at once.
-const indexBundles = 4
+const (
+	// indexBundles is how many entry bundles are added to the index at once.
+	indexBundles = 16
+
+	// indexLoad is from how many new entries at once the log is under load, and
+	// indexGather how long it then gathers what it adds next. The digests of
+	// entries lie all over the index: the more are added at once, the fewer pages
+	// are written for each.
+	indexLoad   = tlog.TileWidth
+	indexGather = 500 * time.Millisecond
+)
 
 // View calls read with the register, which stands still meanwhile: keep it short
 // and keep nothing of it. The register may be ahead of the newest anchor.
@@ -67,6 +76,9 @@ func (l *Log) followIndex(ctx context.Context, index Index) error {
 		if err := index.Add(ctx, records); err != nil {
 			return fmt.Errorf("add entries %d to %d: %w", next, last-1, err)
 		}
+		if last-next >= indexLoad && last == anchor.Checkpoint.Size {
+			pause(ctx, indexGather)
+		}
 		next = last
 	}
 }
@@ -95,12 +107,30 @@ func (l *Log) indexFits(ctx context.Context, index Index, size uint64) (bool, er
 
 // indexRecords makes the records of the entries from one index up to another.
 func (l *Log) indexRecords(ctx context.Context, from, to uint64) ([]Record, error) {
-	records := make([]Record, 0, to-from)
-	err := l.eachEntry(ctx, from, to, func(index uint64, entry []byte) error {
-		var kept register.Record
-		l.View(func(state *register.State) { kept, _ = state.Entry(index) })
-		records = append(records, NewRecord(entry, kept))
-		return nil
+	kept := make([]register.Record, 0, to-from)
+	l.View(func(state *register.State) {
+		for index := from; index < to; index++ {
+			record, _ := state.Entry(index)
+			kept = append(kept, record)
+		}
 	})
-	return records, err
+	records := make([]Record, 0, to-from)
+	for index := from; index < to; {
+		if p := l.recent.take(index); p != nil {
+			records = append(records, makeRecord(p.Entry, kept[index-from], p.Envelope, p.Statement))
+			index++
+			continue
+		}
+		// The bundle's rest is read whole: what is not recent seldom is alone.
+		bundleEnd := min(to, (index/tlog.TileWidth+1)*tlog.TileWidth)
+		err := l.eachEntry(ctx, index, bundleEnd, func(index uint64, entry []byte) error {
+			records = append(records, NewRecord(entry, kept[index-from]))
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		index = bundleEnd
+	}
+	return records, nil
 }

@@ -12,6 +12,20 @@ import (
 // NewRecord makes the record of an entry and of what the register keeps of it.
 // It decodes the entry again and verifies nothing: the register has.
 func NewRecord(entry []byte, kept register.Record) Record {
+	envelope, err := release.ParseEnvelope(entry)
+	if err != nil {
+		return makeRecord(entry, kept, nil, nil)
+	}
+	statement, err := release.ParseStatement(envelope.Payload)
+	if err != nil {
+		statement = nil
+	}
+	return makeRecord(entry, kept, envelope, statement)
+}
+
+// makeRecord makes the record of an entry that is decoded already. envelope and
+// statement are nil where they could not be decoded.
+func makeRecord(entry []byte, kept register.Record, envelope *release.Envelope, statement *release.Statement) Record {
 	record := Record{
 		Index:   kept.Index,
 		Status:  kept.Status,
@@ -22,8 +36,7 @@ func NewRecord(entry []byte, kept register.Record) Record {
 		record.Code = kept.Refusal.Code
 	}
 	record.mention(RelationEntry, record.Entry)
-	envelope, err := release.ParseEnvelope(entry)
-	if err != nil {
+	if envelope == nil {
 		return record
 	}
 	record.mention(RelationPayload, record.Payload)
@@ -31,8 +44,7 @@ func NewRecord(entry []byte, kept register.Record) Record {
 		record.Signers = append(record.Signers, signature.KeyID)
 		record.mention(RelationSigner, signature.KeyID)
 	}
-	statement, err := release.ParseStatement(envelope.Payload)
-	if err != nil {
+	if statement == nil {
 		return record
 	}
 	record.Type, record.Predicate = statement.Type, statement.URI

@@ -26,6 +26,12 @@ var (
 	// ErrClock: this machine's clock is behind log time, or ahead of what the
 	// witnesses say. Nothing is signed and nothing new admitted meanwhile.
 	ErrClock = errors.New("this machine's clock is wrong")
+
+	// ErrRolledBack: witnesses hold more of this log than the log does, or
+	// another tree. Nothing is signed and nothing new admitted until they confirm
+	// what was signed last: what were admitted now would be lost when the
+	// operator restores the newest copy of the data.
+	ErrRolledBack = errors.New("this log's data were rolled back, or its witnesses hold another tree")
 )
 
 // Log is an open transparency log. Its methods may be called concurrently.
@@ -44,9 +50,13 @@ type Log struct {
 	doubt bool
 
 	queue     chan *submission
+	crowded   chan struct{} // capacity 1: a whole batch waits
 	grown     chan struct{} // capacity 1: the tree is larger than the newest anchor
 	published published
+	recent    recent
 	wrongTime atomic.Bool // ErrClock holds
+
+	rolledBack atomic.Bool // ErrRolledBack holds
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -81,6 +91,7 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	l := &Log{
 		config:  config,
 		queue:   make(chan *submission, config.Queue),
+		crowded: make(chan struct{}, 1),
 		grown:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}

@@ -69,6 +69,7 @@ func (l *Log) replay(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.recent.clear()
 	l.register, l.frontier, l.doubt = state, frontier, false
 	l.settle()
 	return nil
