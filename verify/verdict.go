@@ -57,6 +57,12 @@ type Check struct {
 	required bool // a check not made makes the result unknown
 }
 
+// Decisive reports whether the check alone keeps the result from being a pass: it
+// failed, or it was required and not made.
+func (c Check) Decisive() bool {
+	return c.Status == StatusFail || c.Status == StatusNotChecked && c.required
+}
+
 // Verdict is the result of checks.
 type Verdict struct {
 	About     About

@@ -67,7 +67,8 @@ is ever overwritten.`,
 func (a *app) keyGenerate(format release.KeyFormat, out string) error {
 	beside := publicFile(out)
 	if err := checkFree(beside, false); err != nil {
-		return err
+		// There is no --force: a key that is lost cannot be made again.
+		return fail(exitcode.Usage, "", "name another file: a key is never overwritten", err)
 	}
 	private, err := release.GenerateKey(format)
 	if err != nil {

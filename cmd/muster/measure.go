@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -64,7 +65,7 @@ func (a *app) printMeasurement(m *measurement, mode release.Mode, out measureOut
 		if out.path != "" {
 			p.line("\nwritten to %s: draft its statement with muster image create --measurement %s", out.path, out.path)
 		} else {
-			p.line("\nnothing written: add --out FILE for muster image create")
+			p.line("\nthe measurement is not written: add --out FILE for muster image create")
 		}
 	})
 }
@@ -91,8 +92,12 @@ func quoteUnprintable(name string) string {
 
 // measured gives an error of package measure its code, hint and exit code. What
 // was looked at and refused ends with 1; a file that changed meanwhile says
-// nothing, and ends with 3.
+// nothing, and ends with 3, as does a command that was told to end: all outputs
+// come last.
 func measured(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fail(exitcode.Unknown, "interrupted", "", errInterrupted)
+	}
 	e, ok := errors.AsType[*measure.Error](err)
 	if !ok {
 		return err
@@ -103,6 +108,9 @@ func measured(err error) error {
 	}
 	return fail(exit, string(e.Code), e.Hint, err)
 }
+
+// errInterrupted is a measurement that was told to end.
+var errInterrupted = errors.New("interrupted, nothing written")
 
 // verityFlags say where an image and its hash tree are.
 type verityFlags struct {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/measure"
 )
@@ -59,6 +62,9 @@ func (a *app) measureVerity(cmd *cobra.Command, image string, o *measureVerityOp
 		return usage(cmd, fmt.Errorf("--salt and --uuid are for --format: an image has its own"))
 	}
 	result, err := measure.Verity(cmd.Context(), o.verity.of(image), a.progress())
+	if o.format && errors.Is(err, context.Canceled) {
+		return fail(exitcode.Unknown, "interrupted", "measure it again without --format", fmt.Errorf("interrupted: the hash tree is written, the measurement is not"))
+	}
 	if err != nil {
 		return measured(err)
 	}

@@ -104,6 +104,9 @@ func verdictWords(p *page, v *verify.Verdict) {
 		if check.Status == verify.StatusFail && check.Expected != "" {
 			found = fmt.Sprintf("got %s, want %s", orNothing(found), check.Expected)
 		}
+		if v.Result == verify.Unknown && check.Decisive() {
+			found += " (required: this makes the result unknown)"
+		}
 		p.row("  "+string(check.Status), string(check.Code), found)
 	}
 	switch v.Result {

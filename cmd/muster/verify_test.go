@@ -50,8 +50,8 @@ func TestVerify(t *testing.T) {
 		{"another product", good, l.requirements(t, "products", `["acme/other"]`), hour, exitcode.Refused, "fail +product"},
 		{"frozen", good, l.requirements(t), testTime.AddDate(0, 0, 2), exitcode.Refused, "fail +checkpoint-age"},
 		{"expired", good, l.requirements(t, "checkpointMaxAge", `"none"`), testTime.AddDate(0, 0, 61), exitcode.Refused, "fail +not-after"},
-		{"no memory to compare with", good, l.requirements(t, "consistency", `"required"`), hour, exitcode.Unknown, "not-checked +consistency"},
-		{"no roll to judge", good, l.requirements(t, "rollMaxAge", `"1d"`), hour, exitcode.Unknown, "not-checked +roll-age"},
+		{"no memory to compare with", good, l.requirements(t, "consistency", `"required"`), hour, exitcode.Unknown, "not-checked +consistency .*\\(required: this makes the result unknown\\)$"},
+		{"no roll to judge", good, l.requirements(t, "rollMaxAge", `"1d"`), hour, exitcode.Unknown, "not-checked +roll-age .*\\(required: this makes the result unknown\\)$"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "release.muster")
@@ -78,6 +78,9 @@ func TestVerify(t *testing.T) {
 			}
 			if !strings.Contains(text.out, "\nresult: "+result) {
 				t.Errorf("got %s", text.out)
+			}
+			if marked := strings.Count(text.out, "makes the result unknown"); (marked == 1) != (test.code == exitcode.Unknown) || marked > 1 {
+				t.Errorf("%d checks are marked: %s", marked, text.out)
 			}
 			for _, check := range verdict.Checks {
 				if !matches(text.out, "^  "+check.Status+" +"+check.Code+"( |$)") {

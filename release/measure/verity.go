@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -71,7 +72,11 @@ func Verity(ctx context.Context, o VerityOptions, report progress.Reporter) (*Ve
 	}
 	super, err := readSuperblock(tree, tree.size(), o.Offset)
 	if err != nil {
-		return nil, at(tree.path, tree.truncated(err))
+		err = at(tree.path, tree.truncated(err))
+		if e, ok := errors.AsType[*Error](err); ok && e.Hint == superblockHint {
+			e.Hint += " " + quotePath(o.Image)
+		}
+		return nil, err
 	}
 	layout, offset := super.layout, super.treeOffset(o.Offset)
 	if end := layout.dataSize(); end < length || end > image.size() || o.Hash == "" && end > o.Offset {
@@ -166,18 +171,21 @@ func (s *superblock) marshal() []byte {
 	return block
 }
 
+// superblockHint is what to do where there is no superblock; the name of the image
+// belongs behind it.
+const superblockHint = "give its place with --hash-offset, its file with --hash, or make one with muster measure verity --format"
+
 // readSuperblock reads a superblock strictly: what it does not state, is zero.
 func readSuperblock(file io.ReaderAt, size, offset int64) (*superblock, error) {
-	const hint = "give its place with --hash-offset, its file with --hash, or make one with muster measure verity --format"
 	if offset < 0 || offset+superblockSize > size {
-		return nil, refuse(CodeVeritySuperblock, hint, "no dm-verity superblock at byte %d: the file has %d bytes", offset, size)
+		return nil, refuse(CodeVeritySuperblock, superblockHint, "no dm-verity superblock at byte %d: the file has %d bytes", offset, size)
 	}
 	block := make([]byte, superblockSize)
 	if err := readFull(file, block, offset); err != nil {
 		return nil, err
 	}
 	if !bytes.HasPrefix(block, superblockMagic) {
-		return nil, refuse(CodeVeritySuperblock, hint, "no dm-verity superblock at byte %d", offset)
+		return nil, refuse(CodeVeritySuperblock, superblockHint, "no dm-verity superblock at byte %d", offset)
 	}
 	le := binary.LittleEndian
 	algorithm := string(bytes.TrimRight(block[32:64], "\x00"))

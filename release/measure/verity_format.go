@@ -41,11 +41,11 @@ func FormatVerity(ctx context.Context, o FormatOptions, report progress.Reporter
 	}
 	data := roundUp(length, defaultBlockSize)
 	if found, err := readSuperblock(image, image.size(), data); err == nil {
-		return root, &Error{Code: CodeVerityParameters, Path: o.Image, Hint: "measure it without --format, or cut it back first: truncate --size=" + fmt.Sprint(found.layout.dataSize()),
+		return root, &Error{Code: CodeVerityParameters, Path: o.Image, Hint: "measure it without --format, or cut it back first: truncate --size=" + fmt.Sprint(found.layout.dataSize()) + " " + quotePath(o.Image),
 			Err: errors.New("has a hash tree already")}
 	}
 	if image.size() > data {
-		return root, &Error{Code: CodeVerityParameters, Path: o.Image, Hint: "cut the image back to its file system: truncate --size=" + fmt.Sprint(data),
+		return root, &Error{Code: CodeVerityParameters, Path: o.Image, Hint: "cut the image back to its file system: truncate --size=" + fmt.Sprint(data) + " " + quotePath(o.Image),
 			Err: fmt.Errorf("has %d bytes behind its %s file system, which no hash tree would cover", image.size()-data, fileSystem)}
 	}
 	layout, err := newVerityLayout(defaultBlockSize, defaultBlockSize, data/defaultBlockSize, o.Salt)
