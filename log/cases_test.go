@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -174,9 +176,8 @@ func TestL6OlderCopyIsRefused(t *testing.T) {
 		mark := old.Checkpoint(3).Marshal()
 		f.storage.HighWater.Set(mark)
 		f.open()
-		entry, _ := f.issuer.Image()
-		f.submit(entry)
 		f.eventually("the refusal", func() bool { return strings.Contains(f.Status().Problem, "restored from an older copy") })
+		f.refusesToAdmit()
 		if now, _ := f.storage.HighWater.Load(); !bytes.Equal(now, mark) {
 			t.Errorf("signed after the roll-back:\n%s", now)
 		}
@@ -184,6 +185,99 @@ func TestL6OlderCopyIsRefused(t *testing.T) {
 			t.Error("no alarm")
 		}
 	})
+}
+
+// A log of which only an old copy is left, from before its first publication,
+// looks like a new one: no mark, no anchors. It signs what it holds, which its
+// witnesses know, and no more.
+func TestL6OldestCopyLooksLikeANewLog(t *testing.T) {
+	f := newFixture(t).open()
+	for range 5 {
+		entry, _ := f.issuer.Image()
+		f.published(f.submit(entry).Index)
+	}
+	f.close()
+	oldest := f.storage.Entries()[:1]
+	f.storage = logtest.NewStorage()
+	if _, err := f.storage.Append(t.Context(), func(uint64) ([][]byte, error) { return oldest, nil }); err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	f.eventually("the refusal", func() bool { return strings.Contains(f.Status().Problem, "restored from an older copy") })
+	f.refusesToAdmit()
+	note, err := f.storage.HighWater.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := tlog.ParseCheckpoint(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leaf := tlog.LeafHash(oldest[0]); signed.Size != 1 || signed.Root != leaf {
+		t.Errorf("signed size %d with another root than that of entry 0", signed.Size)
+	}
+}
+
+// Witnesses that hold another tree stop a running log: it signs and admits
+// nothing more until they confirm what it signed.
+func TestWitnessesThatHoldAnotherTreeStopARunningLog(t *testing.T) {
+	f := newFixture(t).open()
+	entry, _ := f.issuer.Image()
+	f.published(f.submit(entry).Index)
+
+	// Somebody else who has the key shows the witnesses another history.
+	fork := tlogtest.NewLog(t, origin)
+	fork.Key = f.key
+	fork.Add(f.storage.Entries()...)
+	fork.Add([]byte("another history"))
+	size := fork.Size()
+	checkpoint := tlog.Checkpoint{Origin: origin, Size: size, Root: fork.Root(size)}
+	line, err := f.key.SignNote(checkpoint.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := tlog.Note{Text: checkpoint.Text(), Signatures: []tlog.NoteSignature{line}}
+	for _, witness := range f.witnesses {
+		// The slowest of three may still be on its way to the last checkpoint.
+		f.eventually("the other history", func() bool { return addCheckpoint(t, witness.URL, size-1, fork.Consistency(size-1, size), note) })
+	}
+	next, _ := f.issuer.Image()
+	f.submit(next)
+	f.eventually("the stop", func() bool { return !f.Status().Quorum })
+	f.eventually("refusing to admit", func() bool {
+		more, _ := f.issuer.Image()
+		_, err := f.Submit(t.Context(), more)
+		return errors.Is(err, log.ErrRolledBack) && errors.Is(err, log.ErrUnavailable)
+	})
+}
+
+// addCheckpoint takes a witness from one size to the next (c2sp.org/tlog-witness)
+// and reports whether it cosigned.
+func addCheckpoint(t *testing.T, url string, from uint64, proof []tlog.Hash, note tlog.Note) bool {
+	t.Helper()
+	body := fmt.Sprintf("old %d\n", from)
+	for _, hash := range proof {
+		body += hash.String() + "\n"
+	}
+	response, err := http.Post(url+"/add-checkpoint", "text/plain", strings.NewReader(body+"\n"+string(note.Marshal())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// refusesToAdmit fails unless a submission is refused because of a roll-back.
+func (f *fixture) refusesToAdmit() {
+	f.t.Helper()
+	before := len(f.storage.Entries())
+	entry, _ := f.issuer.Image()
+	if _, err := f.Submit(f.t.Context(), entry); !errors.Is(err, log.ErrUnavailable) || !errors.Is(err, log.ErrRolledBack) {
+		f.t.Errorf("got %v, want %v", err, log.ErrRolledBack)
+	}
+	if after := len(f.storage.Entries()); after != before {
+		f.t.Errorf("%d entries, %d before", after, before)
+	}
 }
 
 // A witness that lost its state while the log was down is noticed: the newest

@@ -21,9 +21,12 @@ const (
 )
 
 // publishLoop signs, has cosigned, stores and announces checkpoints. last is the
-// last checkpoint that was signed before the start, nil if there was none.
+// last checkpoint that was signed before the start, nil if none is known.
 func (l *Log) publishLoop(ctx context.Context, last []byte) {
-	if !l.confirm(ctx, last) {
+	if last == nil {
+		last = l.signFirst(ctx)
+	}
+	if last == nil || !l.confirm(ctx, last) {
 		return
 	}
 	l.wakePublisher()
@@ -50,6 +53,13 @@ func (l *Log) publishLoop(ctx context.Context, last []byte) {
 				return
 			}
 			l.wakePublisher()
+		case errors.Is(err, ErrRolledBack) && signed != nil:
+			l.rolledBack.Store(true)
+			l.report("nothing is signed or admitted until the witnesses agree", err)
+			if !l.confirm(ctx, signed) {
+				return
+			}
+			l.wakePublisher()
 		case err != nil:
 			l.report("not published; it is tried again", err)
 			pause(ctx, retry)
@@ -71,12 +81,38 @@ func (l *Log) report(what string, err error) {
 	}
 }
 
+// signFirst signs the tree as it stands, once it has an entry, where no earlier
+// signature is known: of a new log, or of one whose high-water mark and anchors
+// are both gone. The second looks like the first, so the witnesses confirm this
+// checkpoint before another is signed. By itself it makes no fork: it is of the
+// entries that are there, and at worst older than what the witnesses hold.
+func (l *Log) signFirst(ctx context.Context) []byte {
+	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
+		l.mu.RLock()
+		tree := l.durable
+		l.mu.RUnlock()
+		if tree.size == 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-l.grown:
+				continue
+			}
+		}
+		note, err := l.signTree(tree)
+		if err == nil {
+			return note
+		}
+		l.report("nothing is signed", err)
+		if pause(ctx, retry); ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
 // confirm has the witnesses confirm the last signed checkpoint before anything
 // new is signed, and repeats that until it succeeds.
 func (l *Log) confirm(ctx context.Context, last []byte) bool {
-	if last == nil {
-		return true
-	}
 	checkpoint, err := tlog.ParseCheckpoint(last)
 	if err != nil {
 		l.report("nothing is signed", err)
@@ -88,7 +124,11 @@ func (l *Log) confirm(ctx context.Context, last []byte) bool {
 		cancel()
 		if err == nil {
 			l.wrongTime.Store(false)
+			l.rolledBack.Store(false)
 			return true
+		}
+		if errors.Is(err, ErrRolledBack) {
+			l.rolledBack.Store(true) // until they confirm, likewise
 		}
 		if errors.Is(err, ErrClock) {
 			l.wrongTime.Store(true) // until they confirm; not only until they fail otherwise
@@ -110,17 +150,9 @@ func (l *Log) publish(ctx context.Context) (signed []byte, err error) {
 	if tree.size == 0 {
 		return nil, nil
 	}
-	behind := tree.logTime.Sub(l.config.Now())
-	l.wrongTime.Store(behind > admissionClockSkew)
-	if behind > admissionClockSkew {
-		return nil, fmt.Errorf("%w: it is %s behind log time %s; set it", ErrClock, behind.Round(time.Second), tree.logTime.Format(time.RFC3339))
-	}
-	note, err := l.sign(tlog.Checkpoint{Origin: l.config.Origin, Size: tree.size, Root: tree.root})
+	note, err := l.signTree(tree)
 	if err != nil {
 		return nil, err
-	}
-	if err := l.config.HighWater.Store(note); err != nil {
-		return nil, fmt.Errorf("high-water mark: %w", err)
 	}
 	round, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
@@ -138,6 +170,24 @@ func (l *Log) publish(ctx context.Context) (signed []byte, err error) {
 	}
 	l.published.set(anchor)
 	l.config.Appender.Published(tree.size)
+	return note, nil
+}
+
+// signTree signs the checkpoint of a tree, unless the clock is behind, and
+// advances the high-water mark.
+func (l *Log) signTree(tree durable) ([]byte, error) {
+	behind := tree.logTime.Sub(l.config.Now())
+	l.wrongTime.Store(behind > admissionClockSkew)
+	if behind > admissionClockSkew {
+		return nil, fmt.Errorf("%w: it is %s behind log time %s; set it", ErrClock, behind.Round(time.Second), tree.logTime.Format(time.RFC3339))
+	}
+	note, err := l.sign(tlog.Checkpoint{Origin: l.config.Origin, Size: tree.size, Root: tree.root})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.config.HighWater.Store(note); err != nil {
+		return nil, fmt.Errorf("high-water mark: %w", err)
+	}
 	return note, nil
 }
 

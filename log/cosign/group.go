@@ -148,7 +148,7 @@ func (g *Group) Cosign(ctx context.Context, note []byte, consistency func(contex
 		}
 	}
 	if !met {
-		return nil, &NoQuorumError{Missing: g.missing(present), clock: g.clockAhead()}
+		return nil, &NoQuorumError{Missing: g.missing(present), clock: g.clockAhead(), contradicted: g.contradicted()}
 	}
 	return cosigned.Marshal(), nil
 }
@@ -165,6 +165,20 @@ func (g *Group) clockAhead() bool {
 		}
 	}
 	return g.blocked(behind)
+}
+
+// contradicted reports whether so many witnesses hold more than this log ever
+// signed, or another tree, that the others cannot meet the quorum.
+func (g *Group) contradicted() bool {
+	against := map[string]bool{}
+	for _, w := range g.witnesses {
+		if w.contradicts() {
+			for _, name := range w.names {
+				against[name] = true
+			}
+		}
+	}
+	return g.blocked(against)
 }
 
 // blocked reports whether the quorum needs one of these witnesses.
@@ -211,10 +225,11 @@ func (g *Group) Witnesses() []log.WitnessStatus {
 
 // NoQuorumError says which witnesses kept a checkpoint from being published. It
 // is log.ErrClock where they did because this machine's clock is far ahead of
-// theirs.
+// theirs, and log.ErrRolledBack where they did because they know of another
+// history.
 type NoQuorumError struct {
-	Missing []string // "name: reason"
-	clock   bool
+	Missing             []string // "name: reason"
+	clock, contradicted bool
 }
 
 func (e *NoQuorumError) Error() string {
@@ -226,7 +241,9 @@ func (e *NoQuorumError) Error() string {
 }
 
 // Is implements the interface of errors.Is.
-func (e *NoQuorumError) Is(target error) bool { return e.clock && target == log.ErrClock }
+func (e *NoQuorumError) Is(target error) bool {
+	return e.clock && target == log.ErrClock || e.contradicted && target == log.ErrRolledBack
+}
 
 // share makes each consistency proof once however many witnesses need it.
 func share(consistency func(context.Context, uint64) ([]tlog.Hash, error)) func(context.Context, uint64) ([]tlog.Hash, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 )
@@ -76,7 +77,8 @@ func (g *Group) Probe(ctx context.Context, note []byte, consistency func(context
 	return nil
 }
 
-// RollbackError says that a witness knows more of this log than the log does.
+// RollbackError says that a witness knows more of this log than the log does. It
+// is log.ErrRolledBack.
 type RollbackError struct {
 	Witness string
 	Size    uint64
@@ -90,5 +92,8 @@ func (e *RollbackError) Error() string {
 		"if they were restored from an older copy, restore the newest one; signing on would fork the log. If the witness is wrong, remove it from the log's own policy of witnesses and start again",
 	}, "; ")
 }
+
+// Is implements the interface of errors.Is.
+func (e *RollbackError) Is(target error) bool { return target == log.ErrRolledBack }
 
 func (e *RollbackError) Unwrap() error { return e.Err }

@@ -110,6 +110,13 @@ func (w *witness) signsBehindUs() bool {
 	return errors.Is(w.failed, errBehindUs)
 }
 
+// contradicts reports whether it last said that it holds another history.
+func (w *witness) contradicts() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Is(w.failed, ErrLarger) || errors.Is(w.failed, ErrContradiction)
+}
+
 // remember takes over a size that the witness is known to have cosigned.
 func (w *witness) remember(size uint64) {
 	w.mu.Lock()

@@ -29,7 +29,9 @@ type Storage struct {
 	anchors *anchors
 	index   *index.Index
 	lock    *os.File
-	cancel  context.CancelFunc
+	// markLock guards the high-water mark; nil without one.
+	markLock *os.File
+	cancel   context.CancelFunc
 }
 
 // Option changes what Open opens.
@@ -62,7 +64,7 @@ func Open(ctx context.Context, dir string, key *tlog.SigningKey, logger *slog.Lo
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := lockDirectory(dir)
+	lock, err := lockFile(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +74,10 @@ func Open(ctx context.Context, dir string, key *tlog.SigningKey, logger *slog.Lo
 		return nil, errors.Join(err, s.Close())
 	}
 	if o.highWater != "" {
+		// A copy of the data directory has a lock of its own and the same mark.
+		if s.markLock, err = lockFile(o.highWater + ".lock"); err != nil {
+			return nil, errors.Join(fmt.Errorf("high-water mark: %w", err), s.Close())
+		}
 		s.HighWater = HighWater{Path: o.highWater}
 	}
 	return s, nil
@@ -131,6 +137,9 @@ func (s *Storage) Close() error {
 	if s.index != nil {
 		errs = append(errs, s.index.Close())
 	}
+	if s.markLock != nil {
+		errs = append(errs, s.markLock.Close())
+	}
 	return errors.Join(append(errs, s.lock.Close())...)
 }
 
@@ -149,15 +158,15 @@ func checkOutside(path, dir string) error {
 	return nil
 }
 
-// lockDirectory takes the kernel's lock on DIR/lock; it goes with the process.
-func lockDirectory(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "lock")
+// lockFile takes the kernel's lock on a file, which it makes; it goes with the
+// process.
+func lockFile(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s is in use by another process: stop that one, or choose another directory", dir), file.Close())
+		return nil, errors.Join(fmt.Errorf("%s: the log is in use by another process, perhaps one that runs a copy of its directory: stop that one, or choose another directory", path), file.Close())
 	}
 	return file, nil
 }

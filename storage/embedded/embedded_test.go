@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/muster-log/muster/log"
@@ -264,4 +265,29 @@ func TestHighWaterInsideTheDataIsRefused(t *testing.T) {
 	if err := s.HighWater.Store([]byte("mark\n")); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A copy of the data directory has a lock of its own, and shares the key and the
+// high-water mark: two processes would sign two histories.
+func TestCopyOfTheDirectoryIsRefusedWhileTheLogRuns(t *testing.T) {
+	dir, key, logger := t.TempDir(), newKey(t), slog.New(slog.DiscardHandler)
+	mark := WithHighWater(filepath.Join(dir, "high-water"))
+	s, err := Open(t.Context(), filepath.Join(dir, "data"), key, logger, mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if copied, err := Open(t.Context(), filepath.Join(dir, "copy"), key, logger, mark); err == nil {
+		copied.Close()
+		t.Error("opened with the mark of a running log")
+	} else if !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), filepath.Join(dir, "copy"), key, logger, mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
 }
