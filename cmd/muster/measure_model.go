@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/measure"
@@ -77,7 +79,7 @@ func (a *app) measureModel(cmd *cobra.Command, dir string, o *measureModelOption
 	if err := o.check(cmd); err != nil {
 		return err
 	}
-	options := measure.ModelOptions{Dir: dir, Symlinks: measure.Symlinks(o.symlinks), Ignored: o.ignored, Image: o.image}
+	options := measure.ModelOptions{Dir: dir, Symlinks: measure.Symlinks(o.symlinks), Ignored: o.ignored, Image: o.image, Replace: o.out.force}
 	if options.Salt, err = saltFlag(cmd, o.salt); err != nil {
 		return err
 	}
@@ -85,6 +87,9 @@ func (a *app) measureModel(cmd *cobra.Command, dir string, o *measureModelOption
 		options.Existing = o.verity.of(o.existing)
 	}
 	result, err := measure.Model(cmd.Context(), options, a.progress())
+	if exists, ok := errors.AsType[*atomicfile.ExistsError](err); ok {
+		return errExists(exists.Path)
+	}
 	if err != nil {
 		return measured(err)
 	}

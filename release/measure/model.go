@@ -3,7 +3,9 @@ package measure
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/release"
 )
@@ -23,6 +26,7 @@ type ModelOptions struct {
 	Symlinks Symlinks
 	Ignored  []string // slash-separated paths in Dir that are no part of the model
 	Image    string   // the read-only image to make: erofs, and behind it the hash tree
+	Replace  bool     // Image may stand, and is replaced; else it is an [*atomicfile.ExistsError]
 	Existing VerityOptions
 	Salt     []byte // of the hash tree of Image
 }
@@ -74,7 +78,7 @@ func Model(ctx context.Context, o ModelOptions, report progress.Reporter) (*Mode
 		if err != nil {
 			return nil, at(o.Dir, err)
 		}
-		if image, err = createImage(o.Image, layout); err != nil {
+		if image, err = createImage(o.Image, o.Replace, layout); err != nil {
 			return nil, err
 		}
 		defer image.discard()
@@ -261,19 +265,20 @@ func compareImage(ctx context.Context, path string, resources []release.Resource
 
 // imageWriter is an image in a temporary file beside the place where it is to be.
 type imageWriter struct {
-	file   *os.File
-	path   string
-	layout *erofsLayout
-	once   sync.Once
+	file    *os.File
+	path    string
+	replace bool
+	layout  *erofsLayout
+	once    sync.Once
 }
 
 // createImage begins an image: everything but the files' data.
-func createImage(path string, layout *erofsLayout) (*imageWriter, error) {
+func createImage(path string, replace bool, layout *erofsLayout) (*imageWriter, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return nil, err
 	}
-	w := &imageWriter{file: file, path: path, layout: layout}
+	w := &imageWriter{file: file, path: path, replace: replace, layout: layout}
 	if err = file.Chmod(0o644); err == nil {
 		if err = file.Truncate(layout.size); err == nil {
 			_, err = file.WriteAt(layout.head, 0)
@@ -286,16 +291,23 @@ func createImage(path string, layout *erofsLayout) (*imageWriter, error) {
 	return w, nil
 }
 
-// publish makes the image durable under its name.
+// publish makes the image durable under its name. What has got that name since the
+// work began stands, unless it may be replaced.
 func (w *imageWriter) publish() (err error) {
 	w.once.Do(func() {
-		if err = w.file.Sync(); err == nil {
+		defer os.Remove(w.file.Name()) // after a rename there is nothing of this name
+		defer w.file.Close()
+		if err = w.file.Sync(); err != nil {
+			return
+		}
+		if w.replace {
 			err = os.Rename(w.file.Name(), w.path)
+		} else if err = os.Link(w.file.Name(), w.path); errors.Is(err, fs.ErrExist) {
+			err = &atomicfile.ExistsError{Path: w.path}
 		}
-		if err != nil {
-			os.Remove(w.file.Name())
+		if err == nil {
+			err = atomicfile.SyncDir(filepath.Dir(w.path))
 		}
-		w.file.Close()
 	})
 	return err
 }

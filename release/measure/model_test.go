@@ -3,6 +3,7 @@ package measure
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/release"
 )
@@ -257,5 +259,37 @@ func TestFollowedLinks(t *testing.T) {
 	got, err = Model(context.Background(), ModelOptions{Dir: dir, Symlinks: SymlinksAnywhere, Image: image}, progress.None())
 	if err != nil || len(got.Resources) != 3 || got.Resources[2].Digest != sha([]byte("o")) {
 		t.Fatalf("got %+v, %v", got, err)
+	}
+}
+
+// puts writes a file when the first piece of work begins.
+type puts struct {
+	progress.Reporter
+	tb   testing.TB
+	path string
+}
+
+func (p puts) Start(what string, total int64) {
+	if err := os.WriteFile(p.path, []byte("another's"), 0o644); err != nil {
+		p.tb.Error(err)
+	}
+	p.Reporter.Start(what, total)
+}
+
+// TestModelImageMadeMeanwhile: what gets the image's name while it is made stands,
+// unless it may be replaced, and nothing is left beside it.
+func TestModelImageMadeMeanwhile(t *testing.T) {
+	dir, out := newModel(t, map[string]string{"weights": "w"}), t.TempDir()
+	path := filepath.Join(out, "model.erofs")
+	for _, replace := range []bool{false, true} {
+		_, err := Model(context.Background(), ModelOptions{Dir: dir, Image: path, Replace: replace}, puts{progress.None(), t, path})
+		held, readErr := os.ReadFile(path)
+		exists, ok := errors.AsType[*atomicfile.ExistsError](err)
+		if stands := string(held) == "another's"; readErr != nil || stands == replace || ok == replace || ok && exists.Path != path || !ok && err != nil {
+			t.Errorf("replace %v: got %v, a file of %d bytes, %v", replace, err, len(held), readErr)
+		}
+		if left, err := os.ReadDir(out); err != nil || len(left) != 1 {
+			t.Errorf("replace %v: %d files beside the image, %v", replace, len(left)-1, err)
+		}
 	}
 }
