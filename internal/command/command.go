@@ -110,7 +110,11 @@ func Usage(cmd *cobra.Command, err error) error {
 func Arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if check(cmd, args) != nil {
-			return Usage(cmd, fmt.Errorf("got %d arguments, want %s", len(args), strings.TrimSuffix(cmd.UseLine(), " [flags]")))
+			plural := "s"
+			if len(args) == 1 {
+				plural = ""
+			}
+			return Usage(cmd, fmt.Errorf("got %d argument%s, want %s", len(args), plural, strings.TrimSuffix(cmd.UseLine(), " [flags]")))
 		}
 		return nil
 	}
