@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/muster-log/muster/internal/inputfile"
 )
 
 // Symlinks says which symbolic links of a model are followed.
@@ -108,7 +110,7 @@ func (w *modelWalk) entry(name string, depth int) error {
 	case info.IsDir():
 		return w.walk(name, depth+1)
 	case !info.Mode().IsRegular():
-		return &Error{Code: CodeNotRegular, Path: at, Hint: "remove it, or leave it out with --ignore " + name, Err: fmt.Errorf("is %s, want a regular file or a directory", kindOf(info.Mode()))}
+		return &Error{Code: CodeNotRegular, Path: at, Hint: "remove it, or leave it out with --ignore " + name, Err: fmt.Errorf("is %s, want a regular file or a directory", inputfile.Kind(info.Mode()))}
 	case len(w.files) == maxModelFiles:
 		return &Error{Code: CodeModelSize, Path: w.dir, Hint: "pack small files together", Err: fmt.Errorf("more than %d files", maxModelFiles)}
 	}
@@ -153,7 +155,7 @@ func kindOrFile(mode fs.FileMode) string {
 	if mode.IsRegular() {
 		return "a file"
 	}
-	return kindOf(mode)
+	return inputfile.Kind(mode)
 }
 
 // sameModel fails if files came, went or changed between two listings.

@@ -6,7 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
+
+	"github.com/muster-log/muster/internal/inputfile"
 )
 
 // source is a regular file that is being measured. It remembers what the file
@@ -20,17 +21,11 @@ type source struct {
 // open opens a regular file for reading. Symbolic links are followed: who names
 // a path means what it leads to.
 func open(path string) (*source, error) {
-	// Without O_NONBLOCK opening a pipe would wait for its other end.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &Error{Code: CodeNotRegular, Path: path, Hint: "copy its content into a file and measure that", Err: fmt.Errorf("is %s, want a regular file", kindOf(info.Mode()))}
+	file, info, err := inputfile.Open(path)
+	if kind, ok := errors.AsType[*inputfile.KindError](err); ok {
+		return nil, &Error{Code: CodeNotRegular, Path: path, Hint: "copy its content into a file and measure that", Err: fmt.Errorf("is %s, want a regular file", inputfile.Kind(kind.Mode))}
 	}
 	if err != nil {
-		file.Close()
 		return nil, err
 	}
 	return &source{File: file, path: path, info: info}, nil
@@ -74,21 +69,4 @@ func (s *source) truncated(err error) error {
 		return fmt.Errorf("%s: ends before its %d bytes do", quotePath(s.path), s.size())
 	}
 	return err
-}
-
-// kindOf says in a word what a file is that is not regular.
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeSymlink != 0:
-		return "a symbolic link"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	case mode&fs.ModeDevice != 0:
-		return "a device"
-	}
-	return "not a regular file"
 }
