@@ -157,7 +157,7 @@ func (a *app) readPrivateKey(path string) (*release.PrivateKey, error) {
 	}
 	key, err := release.ParsePrivateKey(data)
 	if err != nil {
-		return nil, fmt.Errorf("private key %s: %w", path, err)
+		return nil, wrongFile(path, data, "a private key", fmt.Errorf("private key %s: %w", path, err))
 	}
 	return key, nil
 }
@@ -178,7 +178,7 @@ func (a *app) readPublicKey(path string) (release.Key, error) {
 	}
 	key, err := release.ParsePublicKeyPEM(data)
 	if err != nil {
-		return release.Key{}, fmt.Errorf("public key %s: %w", path, err)
+		return release.Key{}, wrongFile(path, data, "a public key", fmt.Errorf("public key %s: %w", path, err))
 	}
 	return key, nil
 }
