@@ -44,9 +44,10 @@ const (
 // site is a whole log on loopback: storage in a directory, three witnesses of
 // which two suffice, and the HTTP server.
 type site struct {
-	tb  testing.TB
-	log *log.Log
-	url string
+	tb    testing.TB
+	log   *log.Log
+	index log.Index
+	url   string
 	// address is the host and port of url.
 	address string
 	client  *http.Client
@@ -96,7 +97,7 @@ func newSite(tb testing.TB) *site {
 	go func() { defer close(served); server.Serve(serving, listener) }()
 	tb.Cleanup(func() { end(); <-served })
 
-	s := &site{tb: tb, log: opened, url: "http://" + listener.Addr().String(), address: listener.Addr().String(), issuer: logtest.NewIssuer(tb, origin), policy: trusted,
+	s := &site{tb: tb, log: opened, index: storage.Index, url: "http://" + listener.Addr().String(), address: listener.Addr().String(), issuer: logtest.NewIssuer(tb, origin), policy: trusted,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConns: connections, MaxIdleConnsPerHost: connections}}}
 	tb.Cleanup(s.client.CloseIdleConnections)
 	if _, err := opened.Submit(context.Background(), s.issuer.Authority); err != nil {
@@ -133,6 +134,18 @@ func (s *site) submit(entry []byte) (uint64, error) {
 		return 0, fmt.Errorf("got %d %s", response.StatusCode, body)
 	}
 	return receipt.Index, nil
+}
+
+// indexed waits until the search index knows all that is published, so that what
+// it costs is not left out.
+func (s *site) indexed() error {
+	for {
+		size, err := s.index.Size(s.tb.Context())
+		if anchor, _ := s.log.Checkpoint(); err != nil || size >= anchor.Checkpoint.Size {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // prove submits an entry, gets its proof and verifies that.

@@ -110,6 +110,9 @@ func submissions(b *testing.B, s *site, concurrent int, submitter func() func(en
 		})
 	}
 	group.Wait()
+	if err := s.indexed(); err != nil {
+		b.Fatal(err)
+	}
 	b.StopTimer()
 	submitting := (processorTime(b) - processor) / time.Duration(b.N)
 	limit := (before + verifications(time.Second)) / 2
