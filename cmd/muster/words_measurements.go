@@ -52,5 +52,9 @@ func describeUKI(p *page, uki *release.TPM2UKI) {
 func describeVerity(p *page, name, what string, v release.Verity) {
 	p.field(name, "%s%s, %s", what, v.RootHash, v.FileSystem)
 	p.field("", "%d blocks of %d bytes, hash tree of %d at byte %d by %s", v.DataBlocks, v.DataBlockSize, v.HashBlockSize, v.HashOffset, v.Algorithm)
-	p.field("", "salt %s", orNothing(v.Salt))
+	salt := v.Salt
+	if salt == "" {
+		salt = "none"
+	}
+	p.field("", "salt %s", salt)
 }

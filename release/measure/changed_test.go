@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,12 +20,10 @@ type during struct {
 	change func()
 }
 
-func (d *during) Add(int64) {
-	if d.change != nil {
-		d.change()
-		d.change = nil
-	}
-}
+func newDuring(change func()) *during { return &during{progress.None(), sync.OnceFunc(change)} }
+
+// Add is called by several goroutines.
+func (d *during) Add(int64) { d.change() }
 
 // TestChanged: a file that changes while it is read is not measured.
 func TestChanged(t *testing.T) {
@@ -51,11 +50,11 @@ func TestChanged(t *testing.T) {
 	for want, change := range changes {
 		t.Run(want, func(t *testing.T) {
 			path := writeFile(t, "file", []byte("abc"))
-			_, err := File(context.Background(), path, MediaTypeFile, &during{progress.None(), func() {
+			_, err := File(context.Background(), path, MediaTypeFile, newDuring(func() {
 				if err := change(path); err != nil {
 					t.Error(err)
 				}
-			}})
+			}))
 			refused(t, err, CodeChanged, want)
 		})
 	}
@@ -78,15 +77,36 @@ func TestModelChanged(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			dir := newModel(t, map[string]string{"a": "a"})
 			out := filepath.Join(t.TempDir(), "image")
-			_, err := Model(context.Background(), ModelOptions{Dir: dir, Image: out}, &during{progress.None(), func() {
+			_, err := Model(context.Background(), ModelOptions{Dir: dir, Image: out}, newDuring(func() {
 				if err := change(dir); err != nil {
 					t.Error(err)
 				}
-			}})
+			}))
 			refused(t, err, CodeChanged, want)
 			if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) != 0 {
 				t.Errorf("half an image is left: %v %v", left, err)
 			}
+		})
+	}
+}
+
+// TestVerityChanged: an image, or the file of its hash tree, that changes while it
+// is measured is not measured.
+func TestVerityChanged(t *testing.T) {
+	data := newErofs(t, 1<<20)
+	for _, name := range []string{"image", "hash"} {
+		t.Run(name, func(t *testing.T) {
+			image, hash := writeFile(t, "image", data), filepath.Join(t.TempDir(), "hash")
+			if _, err := FormatVerity(context.Background(), FormatOptions{Image: image, Hash: hash}, progress.None()); err != nil {
+				t.Fatal(err)
+			}
+			path := map[string]string{"image": image, "hash": hash}[name]
+			_, err := Verity(context.Background(), VerityOptions{Image: image, Hash: hash, Offset: FindOffset}, newDuring(func() {
+				if err := os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+					t.Error(err)
+				}
+			}))
+			refused(t, err, CodeChanged, name+": was modified")
 		})
 	}
 }
