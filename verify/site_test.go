@@ -137,7 +137,7 @@ func (s *site) model(changes ...func(*release.Image)) (uint64, release.Digest) {
 	image := &release.Image{
 		Issued: s.clock, Authority: s.inForce, Product: siteProduct, Kind: release.KindModel, Name: "llama", Version: "1",
 		SecurityVersion: 1, Mode: release.ModeProduction, PublishBy: s.clock.Add(10 * day),
-		Measurements: release.Measurements{Verity: siteVerity("model")},
+		Measurements: release.Measurements{Verity: releasetest.Verity("model")},
 		Artifacts: []release.Artifact{{Name: "llama.erofs", Digest: sha256.Sum256([]byte("llama")), Size: 4096,
 			MediaType: "application/octet-stream", URLs: []string{"https://dl.example/llama.erofs"}}},
 	}
@@ -151,29 +151,10 @@ func (s *site) model(changes ...func(*release.Image)) (uint64, release.Digest) {
 // system logs a production OS image.
 func (s *site) system(changes ...func(*release.Image)) (uint64, release.Digest) {
 	s.Helper()
-	root := siteVerity("root")
-	cmdline := "roothash=" + root.RootHash + " systemd.import_credentials=no systemd.gpt_auto=0 rd.systemd.gpt_auto=0 rd.shell=0 rd.emergency=halt noresume lockdown=confidentiality module.sig_enforce=1"
 	return s.model(append([]func(*release.Image){func(i *release.Image) {
 		i.Kind, i.Name = release.KindOS, "node-os"
-		i.Measurements = release.Measurements{TPM2UKI: &release.TPM2UKI{
-			Authenticode: sha256.Sum256([]byte("uki")), KernelAuthenticode: sha256.Sum256([]byte("kernel")), Stub: "systemd-stub 252",
-			Sections: []release.Section{
-				{Name: release.SectionLinux, Digest: sha256.Sum256([]byte("kernel"))},
-				{Name: release.SectionCmdline, Digest: sha256.Sum256([]byte(cmdline))},
-				{Name: release.SectionInitrd, Digest: sha256.Sum256([]byte("initrd"))},
-			},
-			Cmdline: cmdline, CmdlineRules: 1, Initrd: sha256.Sum256([]byte("initrd")),
-			PCR9: []string{release.PCR9Cmdline, release.PCR9Initrd}, KernelMeasured: release.KernelMeasuredWithoutSecureBoot,
-			Phases: []string{}, Root: *root,
-		}}
+		i.Measurements = release.Measurements{TPM2UKI: releasetest.UKI(releasetest.Verity("root"))}
 	}}, changes...)...)
-}
-
-func siteVerity(name string) *release.Verity {
-	return &release.Verity{
-		RootHash: release.Digest(sha256.Sum256([]byte(name))).String(), Salt: "00", DataBlockSize: 4096, HashBlockSize: 4096,
-		DataBlocks: 25600, HashOffset: 104857600, Algorithm: release.VeritySHA256, FileSystem: "erofs",
-	}
 }
 
 // release logs a release of images, signed by rel1 and rel2.

@@ -123,7 +123,7 @@ func (i *Issuer) StateImage(changes ...func(*release.Image)) *release.Image {
 		Version:         "1",
 		SecurityVersion: 1,
 		Mode:            release.ModeProduction,
-		Measurements:    release.Measurements{Verity: verity(fmt.Sprint("root of ", number))},
+		Measurements:    release.Measurements{Verity: releasetest.Verity(fmt.Sprint("root of ", number))},
 		Artifacts: []release.Artifact{{Name: "model.erofs", Digest: sha256.Sum256(fmt.Append(nil, "file ", number)), Size: 4096,
 			MediaType: "application/octet-stream", URLs: []string{"https://dl.example/model.erofs"}}},
 		PublishBy: i.issued.Add(10 * day),
@@ -136,39 +136,8 @@ func (i *Issuer) StateImage(changes ...func(*release.Image)) *release.Image {
 
 // OS turns an image into one of an operating system.
 func OS(image *release.Image) {
-	root := verity("root")
-	cmdline := "roothash=" + root.RootHash + " systemd.import_credentials=no systemd.gpt_auto=0 rd.systemd.gpt_auto=0 rd.shell=0 rd.emergency=halt noresume lockdown=confidentiality module.sig_enforce=1"
 	image.Kind = release.KindOS
-	image.Measurements = release.Measurements{TPM2UKI: &release.TPM2UKI{
-		Authenticode:       sha256.Sum256([]byte("uki")),
-		KernelAuthenticode: sha256.Sum256([]byte("kernel")),
-		Stub:               "systemd-stub 252",
-		Sections: []release.Section{
-			{Name: release.SectionLinux, Digest: sha256.Sum256([]byte("kernel"))},
-			{Name: release.SectionCmdline, Digest: sha256.Sum256([]byte(cmdline))},
-			{Name: release.SectionInitrd, Digest: sha256.Sum256([]byte("initrd"))},
-		},
-		Cmdline:        cmdline,
-		CmdlineRules:   1,
-		Initrd:         sha256.Sum256([]byte("initrd")),
-		PCR9:           []string{release.PCR9Cmdline, release.PCR9Initrd},
-		KernelMeasured: release.KernelMeasuredWithoutSecureBoot,
-		Phases:         []string{},
-		Root:           *root,
-	}}
-}
-
-func verity(name string) *release.Verity {
-	return &release.Verity{
-		RootHash:      release.Digest(sha256.Sum256([]byte(name))).String(),
-		Salt:          "00",
-		DataBlockSize: 4096,
-		HashBlockSize: 4096,
-		DataBlocks:    25600,
-		HashOffset:    104857600,
-		Algorithm:     release.VeritySHA256,
-		FileSystem:    "erofs",
-	}
+	image.Measurements = release.Measurements{TPM2UKI: releasetest.UKI(releasetest.Verity("root"))}
 }
 
 // SignImage signs an image with the named keys.

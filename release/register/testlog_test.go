@@ -119,7 +119,7 @@ func (l *testLog) image(changes ...func(*release.Image)) *release.Image {
 		Version:         "1",
 		SecurityVersion: 1,
 		Mode:            release.ModeProduction,
-		Measurements:    release.Measurements{Verity: testVerity("model")},
+		Measurements:    release.Measurements{Verity: releasetest.Verity("model")},
 		Artifacts:       []release.Artifact{{Name: "model.erofs", Digest: file, Size: 4096, MediaType: "application/octet-stream", URLs: []string{"https://dl.example/model.erofs"}}},
 		PublishBy:       l.now.Add(10 * oneDay),
 	}
@@ -132,41 +132,10 @@ func (l *testLog) image(changes ...func(*release.Image)) *release.Image {
 // osImage states a production OS image.
 func (l *testLog) osImage(changes ...func(*release.Image)) *release.Image {
 	return l.image(append([]func(*release.Image){func(i *release.Image) {
-		root := testVerity("root")
-		cmdline := "roothash=" + root.RootHash + " systemd.import_credentials=no systemd.gpt_auto=0 rd.systemd.gpt_auto=0 rd.shell=0 rd.emergency=halt noresume lockdown=confidentiality module.sig_enforce=1"
 		i.Kind = release.KindOS
 		i.Name = strings.Replace(i.Name, "model", "os", 1)
-		i.Measurements = release.Measurements{TPM2UKI: &release.TPM2UKI{
-			Authenticode:       sha256.Sum256([]byte("uki")),
-			KernelAuthenticode: sha256.Sum256([]byte("kernel")),
-			Stub:               "systemd-stub 252",
-			Sections: []release.Section{
-				{Name: release.SectionLinux, Digest: sha256.Sum256([]byte("kernel"))},
-				{Name: release.SectionCmdline, Digest: sha256.Sum256([]byte(cmdline))},
-				{Name: release.SectionInitrd, Digest: sha256.Sum256([]byte("initrd"))},
-			},
-			Cmdline:        cmdline,
-			CmdlineRules:   1,
-			Initrd:         sha256.Sum256([]byte("initrd")),
-			PCR9:           []string{release.PCR9Cmdline, release.PCR9Initrd},
-			KernelMeasured: release.KernelMeasuredWithoutSecureBoot,
-			Phases:         []string{},
-			Root:           *root,
-		}}
+		i.Measurements = release.Measurements{TPM2UKI: releasetest.UKI(releasetest.Verity("root"))}
 	}}, changes...)...)
-}
-
-func testVerity(name string) *release.Verity {
-	return &release.Verity{
-		RootHash:      release.Digest(sha256.Sum256([]byte(name))).String(),
-		Salt:          "00",
-		DataBlockSize: 4096,
-		HashBlockSize: 4096,
-		DataBlocks:    25600,
-		HashOffset:    104857600,
-		Algorithm:     release.VeritySHA256,
-		FileSystem:    "erofs",
-	}
 }
 
 // release states a release of images in the channel stable, with a version of its own.
