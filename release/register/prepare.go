@@ -46,6 +46,8 @@ type Prepared struct {
 	// verified by; with the key id, which hashes the key's bytes, that names
 	// the key.
 	verified []release.KeyFormat
+	// supposed: a draft, judged as if those had signed it who must.
+	supposed bool
 }
 
 // Prepare decodes an entry and verifies its signatures by the keys of known, an

@@ -146,7 +146,7 @@ func (s *State) judgeUnderAuthority(p *Prepared) (effect, *release.Refusal) {
 		entered, asks, refusal = s.judgeRoll(predicate)
 	}
 	if refusal == nil {
-		refusal = link.admits(asks, p.signers())
+		refusal = link.admitsEntry(asks, p)
 	}
 	if refusal == nil {
 		refusal = s.chain.verifySigners(p, (*Link).holds, link)
