@@ -25,6 +25,8 @@ type Receipt struct {
 // submission is one entry on its way to the tree's lock.
 type submission struct {
 	prepared *register.Prepared
+	// beyond is why this log refuses what the register admits; nil: it does not.
+	beyond error
 	// claimed is set once: by who judges the entry, or by who gives it up.
 	claimed atomic.Bool
 	done    chan result // capacity 1
@@ -63,7 +65,7 @@ func (l *Log) Submit(ctx context.Context, entry []byte) (Receipt, error) {
 	if l.rolledBack.Load() {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ErrRolledBack)
 	}
-	s := &submission{prepared: prepared, done: make(chan result, 1)}
+	s := &submission{prepared: prepared, beyond: l.checkRoll(ctx, prepared), done: make(chan result, 1)}
 	select {
 	case l.queue <- s:
 	default:
@@ -189,7 +191,7 @@ func (l *Log) admitBatch(ctx context.Context, batch []*submission) {
 			if !s.claim() {
 				continue // its submitter gave up
 			}
-			if results[i] = l.judge(s.prepared); results[i].err == nil && !results[i].receipt.Duplicate {
+			if results[i] = l.judge(s); results[i].err == nil && !results[i].receipt.Duplicate {
 				entries = append(entries, s.prepared.Entry)
 			}
 		}
@@ -212,12 +214,16 @@ func (l *Log) admitBatch(ctx context.Context, batch []*submission) {
 }
 
 // judge admits one entry and gives it its effect, with l.mu held.
-func (l *Log) judge(p *register.Prepared) result {
+func (l *Log) judge(s *submission) result {
+	p := s.prepared
 	if index, ok := l.register.Lookup(p.Digest); ok {
 		return result{receipt: Receipt{Index: index, Digest: p.Digest, Duplicate: true}}
 	}
 	if err := l.register.Admit(p, l.config.Now()); err != nil {
 		return result{err: err}
+	}
+	if s.beyond != nil {
+		return result{err: s.beyond}
 	}
 	outcome := l.register.ApplyPrepared(p)
 	l.frontier.Append(tlog.LeafHash(p.Entry))

@@ -44,8 +44,8 @@ type Anchor struct {
 // where there is none.
 type Anchors interface {
 	// Put returns once the anchor is durable. Of anchors of one size the first
-	// is kept (it witnesses the entries earliest) and so is the newest (it is
-	// served, being the freshest).
+	// is kept (it witnesses the entries earliest) and so is the one put last (it
+	// is the freshest: it is served, and shows that a roll of its size is young).
 	Put(ctx context.Context, anchor Anchor) error
 
 	// Newest is the anchor to serve: the one of greatest size, put last.
@@ -57,6 +57,9 @@ type Anchors interface {
 
 	// At is the first anchor of exactly this size.
 	At(ctx context.Context, size uint64) (Anchor, error)
+
+	// LastAt is the anchor of exactly this size that was put last.
+	LastAt(ctx context.Context, size uint64) (Anchor, error)
 }
 
 // HighWater is the last checkpoint the log signed, kept outside its data. It is

@@ -75,6 +75,8 @@ var statuses = map[release.Code]int{
 	register.CodeRollOrigin:             http.StatusUnprocessableEntity,
 	register.CodeRollRules:              http.StatusUnprocessableEntity,
 	register.CodeRollSizeAhead:          http.StatusUnprocessableEntity,
+	log.CodeRollNotPublished:            http.StatusUnprocessableEntity,
+	log.CodeRollRoot:                    http.StatusUnprocessableEntity,
 
 	api.CodeContentType:     http.StatusUnsupportedMediaType,
 	api.CodeBody:            http.StatusRequestTimeout,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/releasetest"
+	"github.com/muster-log/muster/tlog"
 )
 
 // Product is what the issuer's images and releases are of.
@@ -19,7 +20,7 @@ const day = 24 * time.Hour
 
 // Issuer states and signs entries for one log, with the signers of the recipe:
 // roots 2 of 3 (root1 to root3), ci or ci2 for images, releases 2 of 3 (rel1 to
-// rel3), wd for withdrawals. Its methods may be called concurrently.
+// rel3), wd for withdrawals, roll for rolls. Its methods may be called concurrently.
 type Issuer struct {
 	tb     testing.TB
 	origin string
@@ -64,6 +65,7 @@ func (i *Issuer) State(version int) *release.Authority {
 			role(release.RoleImage, 1, "ci", "ci2"),
 			role(release.RoleRelease, 2, "rel1", "rel2", "rel3"),
 			role(release.RoleWithdraw, 1, "wd"),
+			role(release.RoleRoll, 1, "roll"),
 		},
 		Channels: []release.Channel{{Name: "stable", Mode: release.ModeProduction}},
 		Limits:   release.Limits{PublishWithinDays: 30, ReleaseDays: 90},
@@ -71,7 +73,7 @@ func (i *Issuer) State(version int) *release.Authority {
 	if version > 1 {
 		a.Previous = &i.Digest
 	}
-	for _, name := range []string{"root1", "root2", "root3", "ci", "ci2", "rel1", "rel2", "rel3", "wd"} {
+	for _, name := range []string{"root1", "root2", "root3", "ci", "ci2", "rel1", "rel2", "rel3", "wd", "roll"} {
 		key := releasetest.KeyFromName(name).Key()
 		a.Keys[key.ID()] = key
 	}
@@ -181,6 +183,18 @@ func (i *Issuer) Withdrawal(target release.Digest) []byte {
 	i.tb.Helper()
 	statement, err := release.NewWithdrawal(&release.Withdrawal{Issued: i.issued, Authority: i.Digest, Product: Product, Target: target, Reason: release.ReasonVulnerability})
 	return i.sign(statement, err, "wd")
+}
+
+// Roll makes the entry that says what is live at a checkpoint, signed by roll.
+func (i *Issuer) Roll(at tlog.Checkpoint, live []release.Digest, changes ...func(*release.Roll)) []byte {
+	i.tb.Helper()
+	roll := &release.Roll{Issued: i.issued, Authority: i.Digest, Product: Product, Origin: i.origin, Size: at.Size, Root: release.Digest(at.Root),
+		Live: slices.SortedFunc(slices.Values(live), release.Digest.Compare), Rules: release.RollRules}
+	for _, change := range changes {
+		change(roll)
+	}
+	statement, err := release.NewRoll(roll)
+	return i.sign(statement, err, "roll")
 }
 
 func (i *Issuer) sign(statement *release.Statement, err error, names ...string) []byte {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,6 +24,7 @@ type Storage struct {
 	entries [][]byte
 	leaves  []tlog.Hash
 	anchors []log.Anchor // the first of each size, by size
+	last    map[uint64]log.Anchor
 	newest  *log.Anchor
 
 	onAppend func(entries int) (keep int, err error)
@@ -67,6 +69,7 @@ func (s *Storage) Truncate(size uint64) {
 	defer s.mu.Unlock()
 	s.entries, s.leaves = s.entries[:size], s.leaves[:size]
 	s.anchors = slices.DeleteFunc(s.anchors, func(a log.Anchor) bool { return a.Checkpoint.Size > size })
+	maps.DeleteFunc(s.last, func(at uint64, _ log.Anchor) bool { return at > size })
 	s.newest = nil
 	if last := len(s.anchors) - 1; last >= 0 {
 		s.newest = &s.anchors[last]
@@ -172,6 +175,10 @@ func (s *Storage) put(anchor log.Anchor) {
 	if !found {
 		s.anchors = slices.Insert(s.anchors, at, anchor)
 	}
+	if s.last == nil {
+		s.last = make(map[uint64]log.Anchor)
+	}
+	s.last[anchor.Checkpoint.Size] = anchor
 	if s.newest == nil || s.newest.Checkpoint.Size <= anchor.Checkpoint.Size {
 		s.newest = &anchor
 	}
@@ -195,6 +202,16 @@ func (s *Storage) Covering(_ context.Context, index uint64) (log.Anchor, error) 
 // At implements log.Anchors.
 func (s *Storage) At(_ context.Context, size uint64) (log.Anchor, error) {
 	return s.first(func(a log.Anchor) bool { return a.Checkpoint.Size == size })
+}
+
+// LastAt implements log.Anchors.
+func (s *Storage) LastAt(_ context.Context, size uint64) (log.Anchor, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if anchor, ok := s.last[size]; ok {
+		return anchor, nil
+	}
+	return log.Anchor{}, fs.ErrNotExist
 }
 
 func (s *Storage) first(fits func(log.Anchor) bool) (log.Anchor, error) {

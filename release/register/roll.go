@@ -101,3 +101,20 @@ func (p *product) newestRoll(size uint64) *roll {
 	}
 	return nil
 }
+
+// NewestRoll returns the index of the newest roll of a product that the first
+// size entries hold and do not strike: the one that goes into a bundle. It is
+// false if there is none, or if the log has had no such size. What it says is of
+// its own size, which may be long gone.
+func (s *State) NewestRoll(product string, size uint64) (uint64, bool) {
+	p := s.products[product]
+	if p == nil || size > s.Size() {
+		return 0, false
+	}
+	for _, l := range slices.Backward(p.rolls) {
+		if l.index < size && !s.records[l.index].struckAt(size) {
+			return l.index, true
+		}
+	}
+	return 0, false
+}

@@ -58,3 +58,35 @@ func TestRollOfAnotherOrigin(t *testing.T) {
 	l := newLog(t)
 	l.refuse(CodeRollOrigin, l.roll(func(r *release.Roll) { r.Origin = "log.example/other" }))
 }
+
+// NewestRoll is that of any size the log has had, passes over what is struck
+// there, and knows one product from another.
+func TestNewestRoll(t *testing.T) {
+	l := newLog(t)
+	want := func(product string, size, index uint64, there bool) {
+		t.Helper()
+		if got, ok := l.NewestRoll(product, size); got != index || ok != there {
+			t.Errorf("%s at size %d: got %d, %t, want %d, %t", product, size, got, ok, index, there)
+		}
+	}
+	want(testProduct, 1, 0, false)
+	l.admit(l.roll())                                                                // 1
+	l.admit(l.roll(func(r *release.Roll) { r.Product, r.Live = "acme/other", nil })) // 2
+	l.admit(l.roll(func(r *release.Roll) { r.Size = 3 }))                            // 3
+	want(testProduct, 1, 0, false)
+	want(testProduct, 2, 1, true)
+	want(testProduct, 3, 1, true)
+	want(testProduct, 4, 3, true)
+	want("acme/other", 4, 2, true)
+	want("acme/none", 4, 0, false)
+	want(testProduct, 5, 0, false) // a size that the log has not had
+	l.admit(l.authority(func(a *release.Authority) {
+		hold(a, "roll2")
+		setRole(a, release.RoleRoll, role(release.RoleRoll, 1, "roll2"))
+		delete(a.Keys, keyID("roll"))
+		a.Compromised = []release.Compromised{{KeyID: keyID("roll"), Origin: testOrigin, From: 2}}
+	})) // 4
+	want(testProduct, 4, 3, true)
+	want(testProduct, 5, 1, true) // 3 is struck from here on
+	want("acme/other", 5, 0, false)
+}

@@ -14,8 +14,8 @@ import (
 	"github.com/muster-log/muster/tlog"
 )
 
-// anchors implements log.Anchors in SQLite: of each size the first anchor, and
-// the newest of all in a row of its own.
+// anchors implements log.Anchors in SQLite: of each size the first anchor and,
+// where it is another, the last; and the newest of all in a row of its own.
 type anchors struct{ db *sql.DB }
 
 // maxAnchorConnections bounds how many look-ups run at once; each is a step or
@@ -24,6 +24,10 @@ const maxAnchorConnections = 4
 
 const anchorsSchema = `
 CREATE TABLE IF NOT EXISTS anchor (
+	size INTEGER PRIMARY KEY,
+	note BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS last (
 	size INTEGER PRIMARY KEY,
 	note BLOB NOT NULL
 ) STRICT;
@@ -58,8 +62,18 @@ func (a *anchors) Put(ctx context.Context, anchor log.Anchor) error {
 	}
 	defer tx.Rollback()
 	size := int64(anchor.Checkpoint.Size)
-	if _, err := tx.ExecContext(ctx, `INSERT INTO anchor (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING`, size, anchor.Note); err != nil {
+	inserted, err := tx.ExecContext(ctx, `INSERT INTO anchor (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING`, size, anchor.Note)
+	if err != nil {
 		return err
+	}
+	if rows, err := inserted.RowsAffected(); err != nil {
+		return err
+	} else if rows == 0 {
+		// It has been published with this size before: the last replaces the one
+		// before it, so a log that stands still keeps two.
+		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO last (size, note) VALUES (?, ?)`, size, anchor.Note); err != nil {
+			return err
+		}
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO newest (one, size, note) VALUES (1, ?, ?)
 		ON CONFLICT DO UPDATE SET size = excluded.size, note = excluded.note WHERE excluded.size >= newest.size`, size, anchor.Note); err != nil {
@@ -81,6 +95,12 @@ func (a *anchors) Covering(ctx context.Context, index uint64) (log.Anchor, error
 // At implements log.Anchors.
 func (a *anchors) At(ctx context.Context, size uint64) (log.Anchor, error) {
 	return a.one(ctx, `SELECT note FROM anchor WHERE size = ?`, int64(size))
+}
+
+// LastAt implements log.Anchors.
+func (a *anchors) LastAt(ctx context.Context, size uint64) (log.Anchor, error) {
+	return a.one(ctx, `SELECT note FROM (SELECT 1 AS place, note FROM last WHERE size = ?1
+		UNION ALL SELECT 2, note FROM anchor WHERE size = ?1) ORDER BY place LIMIT 1`, int64(size))
 }
 
 func (a *anchors) one(ctx context.Context, query string, arguments ...any) (log.Anchor, error) {

@@ -125,7 +125,7 @@ func TestGateSignsOnlyThePublishedTree(t *testing.T) {
 	}
 }
 
-func TestAnchorsKeepTheFirstOfASizeAndServeTheNewest(t *testing.T) {
+func TestAnchorsKeepTheFirstAndTheLastOfASizeAndServeTheNewest(t *testing.T) {
 	ctx, key := t.Context(), newKey(t)
 	a, err := openAnchors(ctx, filepath.Join(t.TempDir(), "anchors.db"))
 	if err != nil {
@@ -163,22 +163,37 @@ func TestAnchorsKeepTheFirstOfASizeAndServeTheNewest(t *testing.T) {
 		got, err := a.At(ctx, size)
 		check(name, got, err, want)
 	}
+	lastAt := func(name string, size uint64, want log.Anchor) {
+		t.Helper()
+		got, err := a.LastAt(ctx, size)
+		check(name, got, err, want)
+	}
 	covering := func(name string, index uint64, want log.Anchor) {
 		t.Helper()
 		got, err := a.Covering(ctx, index)
 		check(name, got, err, want)
 	}
 	put(early)
+	lastAt("last at 3 after one of size 3", 3, early)
 	put(late) // the same size, cosigned anew
 	at("at 3 after two of size 3", 3, early)
 	covering("covering 2 after two of size 3", 2, early)
 	newest("newest of two of size 3", late)
+	lastAt("last at 3 after two of size 3", 3, late)
 	put(larger)
+	lastAt("last at 3 after one of size 7", 3, late)
 	put(smaller) // of a server that lags behind
 	at("at 3", 3, early)
 	covering("covering 2", 2, early)
 	covering("covering 3", 3, larger)
 	newest("newest", larger)
+	lastAt("last at 3 after a late one", 3, smaller)
+	lastAt("last at 7", 7, larger)
+	for _, size := range []uint64{0, 4, 8} {
+		if _, err := a.LastAt(ctx, size); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("last at %d: %v", size, err)
+		}
+	}
 	if _, err := a.Covering(ctx, 7); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("covering 7: %v", err)
 	}
