@@ -271,7 +271,8 @@ func (l *Log) catchUp(ctx context.Context, size uint64) error {
 		return fmt.Errorf("the storage holds %d entries, %d were known before: it was rolled back", size, known)
 	}
 	return l.eachEntry(ctx, l.register.Size(), size, func(_ uint64, entry []byte) error {
-		l.register.Apply(entry)
+		before := l.register.Void()
+		l.logVoid(before, []register.Outcome{l.register.Apply(entry)})
 		l.frontier.Append(tlog.LeafHash(entry))
 		return nil
 	})

@@ -63,19 +63,15 @@ func (l *Log) WaitPublished(ctx context.Context, index uint64) (Anchor, error) {
 
 // Status reports the state of the log now.
 func (l *Log) Status() Status {
+	status := Status{Origin: l.config.Origin, Witnesses: l.config.Cosigner.Witnesses()}
 	l.mu.RLock()
-	size := l.durable.size
+	status.Size = l.durable.size
+	status.fill(l.register, status.Size, l.config.Now())
 	l.mu.RUnlock()
 	p := &l.published
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	status := Status{
-		Origin:    l.config.Origin,
-		Size:      size,
-		Published: p.anchor.Checkpoint.Size,
-		Quorum:    p.stands && p.problem == nil,
-		Witnesses: l.config.Cosigner.Witnesses(),
-	}
+	status.Published, status.Quorum = p.anchor.Checkpoint.Size, p.stands && p.problem == nil
 	if p.problem != nil {
 		status.Problem = p.problem.Error()
 	}

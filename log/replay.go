@@ -56,8 +56,11 @@ func (l *Log) replay(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
-	if void := state.Void(); void > maxVoidLogged {
-		l.config.Logger.Warn("void entries", "count", void)
+	if void := state.Void(); void > 0 {
+		l.config.Logger.Error("this log holds void entries: a faulty version of it let them in; they have no effect, and monitors alarm", "count", void)
+	}
+	if unknown := state.Unknown(); unknown > 0 {
+		l.config.Logger.Error("this log holds entries that this version cannot judge; what it says is live is not certain", "count", unknown, "of known types", state.Undecided())
 	}
 	// The tree that is served must be the tree of the entries that are served.
 	root, err := tlog.NewProver(size, l.config.Appender).Root(ctx)
@@ -81,7 +84,7 @@ func (l *Log) logVoid(before uint64, outcomes []register.Outcome) {
 			continue
 		}
 		if before++; before <= maxVoidLogged {
-			l.config.Logger.Warn("void entry", "index", outcome.Index, "reason", outcome.Refusal)
+			l.config.Logger.Error("void entry", "index", outcome.Index, "reason", outcome.Refusal)
 		}
 	}
 }

@@ -24,8 +24,6 @@ const (
 	// witnessesFile is the same policy with the addresses of the witnesses, for
 	// the log itself.
 	witnessesFile = "witnesses.policy"
-	// authorityFile is entry 0, appended on the first start.
-	authorityFile = "authority.json"
 )
 
 // The files of the keys directory, which lies outside the data: a copy of the

@@ -20,6 +20,7 @@ import (
 type initOptions struct {
 	data, keys, highWater  string
 	origin, authority, url string
+	successorOf            string
 	logOperator            string
 	witnesses              []string
 	quorum                 int
@@ -35,11 +36,21 @@ authority is the signed first version, from muster authority create and sign; it
 becomes entry 0 and the pin of everyone who verifies. Nothing is written unless
 everything fits, and nothing that exists is overwritten.
 
+With --successor-of the new log takes the place of an old one, whose key was stolen
+or which is lost: it begins with the old log's authority chain, byte for byte, up to
+the version that names the new origin, so everyone's pin stays what it is. The chain
+comes from a proof bundle of the old log, or from the log itself; --authority is the
+version that names the new origin, where the chain does not hold it yet.
+
 The private key and the high-water mark lie in a directory of their own beside the
 data, so that a restored copy of the data cannot make the log sign a fork.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "data", "origin", "authority", "witness", "quorum"); err != nil {
+			names := []string{"data", "origin", "authority", "witness", "quorum"}
+			if cmd.Flags().Changed("successor-of") {
+				names[2] = "successor-of"
+			}
+			if err := required(cmd, names...); err != nil {
 				return err
 			}
 			return a.init(cmd, o)
@@ -50,7 +61,8 @@ data, so that a restored copy of the data cannot make the log sign a fork.`,
 	flags.StringVar(&o.keys, "keys", "", "the directory of the private key to make (default: the data directory's name and -keys)")
 	flags.StringVar(&o.highWater, "high-water", "", "the file of the last signed checkpoint, outside the data, best on another disk (default: in --keys)")
 	flags.StringVar(&o.origin, "origin", "", "the log's name for ever, such as log.example/acme")
-	flags.StringVar(&o.authority, "authority", "", "the file of the signed first authority")
+	flags.StringVar(&o.authority, "authority", "", "the file of the signed first authority; of a successor, of the version that names its origin")
+	flags.StringVar(&o.successorOf, "successor-of", "", "a proof bundle (.muster) of the log that this one succeeds, or that log's URL")
 	flags.StringVar(&o.url, "url", "", "the log's public address, such as https://log.example/")
 	flags.StringVar(&o.logOperator, "log-operator", "", "who runs the log (default: the host of the origin)")
 	flags.StringArrayVar(&o.witnesses, "witness", nil, "a witness: its name here, verifier key, URL, and who runs it; repeated for each")
@@ -60,9 +72,14 @@ data, so that a restored copy of the data cannot make the log sign a fork.`,
 
 // initialised is what init prints.
 type initialised struct {
-	Origin      string         `json:"origin"`
-	Key         string         `json:"key"` // the verifier key
-	Authority   release.Digest `json:"authority"`
+	Origin    string         `json:"origin"`
+	Key       string         `json:"key"`       // the verifier key
+	Authority release.Digest `json:"authority"` // the pin: of version 1
+	// InForce is the last version that the log begins with, and Versions how many
+	// they are: 1, but for the successor of the logs of SuccessorOf.
+	InForce     release.Digest `json:"inForce"`
+	Versions    int            `json:"versions"`
+	SuccessorOf []string       `json:"successorOf,omitempty"`
 	LogOperator string         `json:"logOperator"`
 	Quorum      int            `json:"quorum"`
 	Operators   int            `json:"operators"`
@@ -104,7 +121,7 @@ func (a *app) init(cmd *cobra.Command, o initOptions) error {
 	if err != nil {
 		return fail(exitcode.Usage, "a quorum must need operators other than the log's, "+o.logOperator, err)
 	}
-	entry, digest, err := readAuthority(o.authority, o.origin, time.Now())
+	first, err := o.begin(cmd.Context(), time.Now())
 	if err != nil {
 		return err
 	}
@@ -113,20 +130,19 @@ func (a *app) init(cmd *cobra.Command, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	err = layout.create(key.String()+"\n", map[string][]byte{
-		configFile:    configJSON,
-		policyFile:    public.Marshal(),
-		witnessesFile: own.Marshal(),
-		authorityFile: entry,
-	})
-	if err != nil {
+	files := map[string][]byte{configFile: configJSON, policyFile: public.Marshal(), witnessesFile: own.Marshal()}
+	for i, entry := range first.entries {
+		files[authorityFile(i)] = entry
+	}
+	if err := layout.create(key.String()+"\n", files); err != nil {
 		return err
 	}
 	distinct := make(map[string]bool)
 	for _, operator := range operators {
 		distinct[operator] = operator != o.logOperator
 	}
-	result := initialised{Origin: o.origin, Key: key.Verifier().String(), Authority: digest, LogOperator: o.logOperator, Quorum: o.quorum,
+	result := initialised{Origin: o.origin, Key: key.Verifier().String(), Authority: first.pin, InForce: first.inForce, Versions: len(first.entries),
+		SuccessorOf: first.origins, LogOperator: o.logOperator, Quorum: o.quorum,
 		Data: o.data, Policy: filepath.Join(o.data, policyFile), KeyFile: layout.key, HighWater: layout.highWater,
 		WitnessCommand: witnessCommand(key.Verifier()), ServeCommand: "muster-log serve --data " + o.data + " --listen 127.0.0.1:8080"}
 	for _, counts := range distinct {
@@ -148,6 +164,10 @@ func (r initialised) text(out io.Writer) {
 	fmt.Fprintf(out, "  policy        %s\n", r.Policy)
 	fmt.Fprintf(out, "  quorum        a witness of %d of %d operators\n", r.Quorum, r.Operators)
 	fmt.Fprintf(out, "  verifier key  %s\n", r.Key)
+	if len(r.SuccessorOf) > 0 {
+		r.successorText(out)
+		return
+	}
 	fmt.Fprintf(out, "  authority     %s\n", r.Authority)
 	fmt.Fprintf(out, "next\n")
 	fmt.Fprintf(out, "  1. the operator of each witness, with its own DIR, runs\n       %s\n", r.WitnessCommand)
@@ -170,31 +190,17 @@ func (o *initOptions) withDefaults() {
 	}
 }
 
-// readAuthority reads the first authority and judges it as entry 0 of the log,
-// by the rules that everyone replays.
-func readAuthority(path, origin string, now time.Time) ([]byte, release.Digest, error) {
-	entry, err := readBounded(path, release.MaxEntry)
-	if err != nil {
-		return nil, release.Digest{}, fmt.Errorf("--authority: %w", err)
-	}
-	prepared, err := register.Prepare(entry, nil)
-	if err != nil {
-		return nil, release.Digest{}, refuseAuthority(path, err)
-	}
-	state := register.New(origin)
-	if err := state.Admit(prepared, now); err != nil {
-		return nil, release.Digest{}, refuseAuthority(path, err)
-	}
-	authority := prepared.Statement.Predicate.(*release.Authority) // entry 0 is nothing else
-	switch {
-	case authority.Origin != origin:
-		return nil, release.Digest{}, fail(exitcode.Refused, "give the log the origin that its authority names, or make another authority",
-			fmt.Errorf("authority %s is of origin %q, --origin is %q", path, authority.Origin, origin))
-	case !now.Before(authority.Expires):
-		return nil, release.Digest{}, fail(exitcode.Refused, "make another authority: this one admits nothing",
-			fmt.Errorf("authority %s expired at %s", path, release.FormatTime(authority.Expires)))
-	}
-	return entry, prepared.Digest, nil
+// successorText says what a successor changes for whom.
+func (r initialised) successorText(out io.Writer) {
+	fmt.Fprintf(out, "  succeeds      %s\n", strings.Join(r.SuccessorOf, ", then "))
+	fmt.Fprintf(out, "  pin           %s, authority version 1, as before\n", r.Authority)
+	fmt.Fprintf(out, "  in force      %s, authority version %d\n", r.InForce, r.Versions)
+	fmt.Fprintf(out, "next\n")
+	fmt.Fprintf(out, "  1. the operator of each witness, with its own DIR, runs\n       %s\n", r.WitnessCommand)
+	fmt.Fprintf(out, "  2. run the log\n       %s\n", r.ServeCommand)
+	fmt.Fprintf(out, "  3. submit version %d to %s, if that still answers: it retires with it\n", r.Versions, r.SuccessorOf[len(r.SuccessorOf)-1])
+	fmt.Fprintf(out, "  4. relying parties replace their policy by %s: origin and key are new; their\n     requirements stay as they are, the pin too\n", r.Policy)
+	fmt.Fprintf(out, "  5. make, sign and submit images and releases again: nothing of the old log is live here\n")
 }
 
 func refuseAuthority(path string, err error) error {
@@ -202,6 +208,8 @@ func refuseAuthority(path string, err error) error {
 	switch release.CodeOf(err) {
 	case register.CodeOwnRootMissed, release.CodeSignatureNone:
 		hint = "see who must still sign with muster authority status " + path
+	case register.CodeFirstEntry:
+		hint = "a later version begins a log only after the chain before it: give that with --successor-of"
 	case release.CodeJSONNotCanonical:
 		hint = "the file must hold the envelope's very bytes, without a line feed at the end"
 	}

@@ -83,7 +83,7 @@ func TestInit(t *testing.T) {
 	if err != nil || config.Key != filepath.Join(keys, keyFile) || config.HighWater != filepath.Join(keys, highWaterFile) || config.Operators["w1"] != "Operator 1" {
 		t.Errorf("configuration %+v, %v", config, err)
 	}
-	authority, err := os.ReadFile(filepath.Join(s.data, authorityFile))
+	authority, err := os.ReadFile(filepath.Join(s.data, authorityFile(0)))
 	if given, _ := os.ReadFile(s.authority); err != nil || string(given) != string(authority) {
 		t.Errorf("the authority was changed, %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -16,12 +17,16 @@ import (
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/storage/embedded"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/web"
 	"github.com/muster-log/muster/web/api"
 )
+
+// registerOptions are those by which this program judges entries.
+var registerOptions []register.Option
 
 // lookAgain is how often a log that waits for its first quorum looks whether it
 // waits for somebody else.
@@ -38,8 +43,8 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --data DIR --listen ADDR",
 		Short: "run the log until stopped by SIGTERM or SIGINT",
-		Long: `Runs the log. On the first start it appends the authority as entry 0 and waits, saying
-for whom, until its witnesses know it. It speaks plain HTTP: TLS and limits of rate
+		Long: `Runs the log. On the first start it appends the authority as entry 0, or the chain that
+a successor begins with, and waits, saying for whom, until its witnesses know it. It speaks plain HTTP: TLS and limits of rate
 belong to a proxy in front.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,10 +67,10 @@ belong to a proxy in front.`,
 
 // site is a log's files, read.
 type site struct {
-	config         *configuration
-	key            *tlog.SigningKey
-	own, public    *policy.Policy
-	firstAuthority []byte
+	config      *configuration
+	key         *tlog.SigningKey
+	own, public *policy.Policy
+	authorities [][]byte // what the log begins with
 }
 
 func readSite(dir string) (*site, error) {
@@ -86,8 +91,23 @@ func readSite(dir string) (*site, error) {
 	if err := s.own.CheckOperators(s.config.Operators, s.config.LogOperator); err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", witnessesFile, configFile, err)
 	}
-	s.firstAuthority, err = readBounded(filepath.Join(dir, authorityFile), release.MaxEntry)
+	s.authorities, err = readAuthorities(dir)
 	return s, err
+}
+
+// readAuthorities reads what init wrote for the log to begin with.
+func readAuthorities(dir string) ([][]byte, error) {
+	var entries [][]byte
+	for {
+		entry, err := readBounded(filepath.Join(dir, authorityFile(len(entries))), release.MaxEntry)
+		if len(entries) > 0 && errors.Is(err, fs.ErrNotExist) {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
 }
 
 func readPolicy(path string) (*policy.Policy, error) {
@@ -128,6 +148,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 		Anchors:   storage.Anchors,
 		HighWater: storage.HighWater,
 		Cosigner:  witnesses,
+		Register:  registerOptions,
 		Logger:    logger,
 	})
 	if err != nil {
@@ -142,9 +163,10 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	followers.Go(func() { opened.FollowIndex(following, storage.Index) })
 	followers.Go(func() { tellWaiting(following, opened, logger) })
 
-	if err := appendFirst(ctx, opened, s.firstAuthority, logger); err != nil {
+	if err := appendFirst(ctx, opened, s.authorities, logger); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	followers.Go(func() { tellAlarms(following, opened, logger) })
 	server := web.New(web.Config{
 		Log:         opened,
 		Index:       storage.Index,
@@ -163,16 +185,19 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	return nil
 }
 
-// appendFirst makes the authority entry 0 of a log that has none.
-func appendFirst(ctx context.Context, opened *log.Log, authority []byte, logger *slog.Logger) error {
-	if opened.Status().Size > 0 {
-		return nil
+// appendFirst gives a log the authorities that it begins with, from the one on
+// that it does not have yet.
+func appendFirst(ctx context.Context, opened *log.Log, authorities [][]byte, logger *slog.Logger) error {
+	for index := opened.Status().Size; index < uint64(len(authorities)); index++ {
+		receipt, err := opened.Submit(ctx, authorities[index])
+		if err != nil {
+			return fmt.Errorf("append %s as entry %d: %w", version(int(index)), index, err)
+		}
+		if receipt.Index != index {
+			return fmt.Errorf("%s stands at entry %d, want %d: these are the data of another log", version(int(index)), receipt.Index, index)
+		}
+		logger.Info("appended the authority", "index", receipt.Index, "digest", receipt.Digest)
 	}
-	receipt, err := opened.Submit(ctx, authority)
-	if err != nil {
-		return fmt.Errorf("append the authority as entry 0: %w", err)
-	}
-	logger.Info("appended the authority", "index", receipt.Index, "digest", receipt.Digest)
 	return nil
 }
 

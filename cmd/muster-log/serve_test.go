@@ -14,8 +14,9 @@ import (
 
 // made is what init --json prints, as far as tests need it.
 type made struct {
-	Key, WitnessCommand, Policy, KeyFile, HighWater, Authority string
-	Quorum, Operators                                          int
+	Key, WitnessCommand, Policy, KeyFile, HighWater, Authority, InForce string
+	Quorum, Operators, Versions                                         int
+	SuccessorOf                                                         []string
 }
 
 func (s *testSite) init(more ...string) made {

@@ -23,6 +23,28 @@ type Readiness struct {
 	Problem   string             `json:"problem,omitempty"`
 	Missing   []string           `json:"missing"`
 	Witnesses []WitnessReadiness `json:"witnesses"`
+	// Authority is the one in force; absent before entry 0.
+	Authority *AuthorityReadiness `json:"authority,omitempty"`
+	// Retired is there once the log admits nothing more, for ever. It goes on
+	// publishing what it has, and is ready.
+	Retired *Retirement `json:"retired,omitempty"`
+	Void    uint64      `json:"void"`
+	Unknown uint64      `json:"unknown"`
+	// Alarms say in words what the operator must do something about.
+	Alarms []string `json:"alarms"`
+}
+
+// AuthorityReadiness is the authority in force.
+type AuthorityReadiness struct {
+	Version int    `json:"version"`
+	Index   uint64 `json:"index"`
+	Expires string `json:"expires"`
+}
+
+// Retirement says which entry retired the log, in favour of which.
+type Retirement struct {
+	Index     uint64 `json:"index"`
+	Successor string `json:"successor"`
 }
 
 // WitnessReadiness says how one witness of the policy stands.
@@ -66,6 +88,15 @@ func readinessOf(status log.Status) Readiness {
 		Problem:   status.Problem,
 		Missing:   []string{},
 		Witnesses: []WitnessReadiness{},
+		Void:      status.Void,
+		Unknown:   status.Unknown,
+		Alarms:    append([]string{}, status.Alarms...),
+	}
+	if authority := status.Authority; authority.Version > 0 {
+		readiness.Authority = &AuthorityReadiness{Version: authority.Version, Index: authority.Index, Expires: instant(authority.Expires)}
+	}
+	if status.Retired != nil {
+		readiness.Retired = &Retirement{Index: status.Retired.Index, Successor: status.Retired.Successor}
 	}
 	for _, witness := range status.Witnesses {
 		each := WitnessReadiness{Name: witness.Name, Size: witness.Size, Cosigned: instant(witness.Cosigned), RetryAt: instant(witness.RetryAt), UnknownLog: witness.UnknownLog, Alarm: witness.Alarm}

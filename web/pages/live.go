@@ -29,7 +29,7 @@ type liveView struct {
 	More       int // products that are not shown
 	Void       uint64
 	Unknown    uint64
-	Retired    bool
+	Retired    *retiredView
 	Authority  authorityLine
 }
 
@@ -38,7 +38,14 @@ type authorityLine struct {
 	Version int
 	Index   uint64
 	Expires time.Time
-	Soon    bool // it expires within 30 days
+	Soon    bool // it expires within log.ExpiryAlarm
+	Past    bool // it has expired
+}
+
+// retiredView says what retired the log.
+type retiredView struct {
+	Index     uint64
+	Successor string
 }
 
 type productView struct {
@@ -86,13 +93,14 @@ func (p *Pages) live(c echo.Context) error {
 	indices := make(map[release.Digest]uint64)
 	p.config.Log.View(func(state *register.State) {
 		view.Void, view.Unknown = state.VoidAt(size), state.UnknownAt(size)
-		if index, retired := state.Retired(); retired {
-			view.Retired = index < size
-		}
 		if authority, _ := state.AuthorityAt(size); authority != nil {
 			chain := state.AuthorityChain()
-			view.Authority = authorityLine{Version: authority.Version, Index: chain[authority.Version-1], Expires: authority.Expires,
-				Soon: authority.Expires.Sub(p.config.Now()) < 30*24*time.Hour}
+			if index, retired := state.Retired(); retired && index < size {
+				view.Retired = &retiredView{Index: index, Successor: authority.Origin}
+			}
+			inForce := log.AuthorityStatus{Version: authority.Version, Index: chain[authority.Version-1], Expires: authority.Expires}
+			now := p.config.Now()
+			view.Authority = authorityLine{Version: inForce.Version, Index: inForce.Index, Expires: inForce.Expires, Soon: inForce.ExpiresSoon(now), Past: !now.Before(inForce.Expires)}
 			for _, channel := range authority.Channels {
 				modes[channel.Name] = channel.Mode
 			}

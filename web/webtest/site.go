@@ -39,6 +39,9 @@ type Site struct {
 	Witnesses *Witnesses
 	// Authority is the payload digest of entry 0.
 	Authority release.Digest
+	// InForce is the payload digest of the authority under which the statements
+	// are made: entry 0, until Rotate.
+	InForce release.Digest
 
 	mu    sync.Mutex
 	now   time.Time
@@ -86,7 +89,7 @@ func New(tb testing.TB, o Options) *Site {
 	}
 	tb.Cleanup(func() { storage.Close() })
 	entry, digest := s.sign(s.authority())
-	s.Authority = digest
+	s.Authority, s.InForce = digest, digest
 	first := append([][]byte{entry}, o.Entries...)
 	if _, err := storage.Appender.Append(ctx, func(uint64) ([][]byte, error) { return first, nil }); err != nil {
 		tb.Fatal(err)

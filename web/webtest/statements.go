@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/release/releasetest"
 )
 
@@ -52,6 +53,48 @@ func (s *Site) authority() *release.Authority {
 	return authority
 }
 
+// NextAuthority states the version that follows the one in force, with the keys
+// and roles of version 1.
+func (s *Site) NextAuthority(changes ...func(*release.Authority)) *release.Authority {
+	s.Helper()
+	next := s.authority()
+	s.Log.View(func(state *register.State) {
+		current, digest := state.Authority()
+		next.Version, next.Previous, next.Issued = current.Version+1, &digest, s.Now()
+	})
+	for _, change := range changes {
+		change(next)
+	}
+	return next
+}
+
+// Rotate logs the version that follows the one in force, under which everything
+// is stated from then on.
+func (s *Site) Rotate(changes ...func(*release.Authority)) uint64 {
+	s.Helper()
+	entry, digest := s.Sign(s.NextAuthority(changes...))
+	index := s.Submit(entry)
+	s.InForce = digest
+	return index
+}
+
+// Roll states what is live at the newest checkpoint.
+func (s *Site) Roll() *release.Roll {
+	s.Helper()
+	newest, ok := s.Log.Checkpoint()
+	if !ok {
+		s.Fatal("nothing is published yet")
+	}
+	roll := &release.Roll{Issued: s.Now(), Authority: s.InForce, Product: Product, Origin: Origin, Size: newest.Checkpoint.Size, Root: release.Digest(newest.Checkpoint.Root), Rules: release.RollRules}
+	s.Log.View(func(state *register.State) {
+		live, _ := state.LiveAt(Product, roll.Size)
+		for _, entry := range live {
+			roll.Live = append(roll.Live, entry.Digest)
+		}
+	})
+	return roll
+}
+
 // Sign makes the entry of a statement, signed by the usual keys of its type or
 // by those named, and returns it with its payload digest.
 func (s *Site) Sign(predicate release.Predicate, signers ...string) ([]byte, release.Digest) {
@@ -95,7 +138,7 @@ func (s *Site) sign(predicate release.Predicate, signers ...string) ([]byte, rel
 // Model states an image of kind model.
 func (s *Site) Model(name, version string) *release.Image {
 	verity := verity("model " + name + version)
-	return &release.Image{Issued: s.Now(), Authority: s.Authority, Product: Product, Kind: release.KindModel, Name: name, Version: version, SecurityVersion: 1,
+	return &release.Image{Issued: s.Now(), Authority: s.InForce, Product: Product, Kind: release.KindModel, Name: name, Version: version, SecurityVersion: 1,
 		Mode: release.ModeProduction, PublishBy: s.Now().Add(10 * day),
 		Measurements: release.Measurements{Verity: &verity, OMS: &release.OMS{Root: hash("model root"), Resources: []release.Resource{
 			{Name: "config.json", Digest: hash("config.json")}, {Name: "model.safetensors", Digest: hash("weights " + version)}}}},
@@ -106,7 +149,7 @@ func (s *Site) Model(name, version string) *release.Image {
 func (s *Site) OS(name, version string) *release.Image {
 	root := verity("root " + name + version)
 	cmdline := "roothash=" + root.RootHash + " systemd.import_credentials=no systemd.gpt_auto=0 rd.systemd.gpt_auto=0 rd.shell=0 rd.emergency=halt noresume lockdown=confidentiality module.sig_enforce=1"
-	return &release.Image{Issued: s.Now(), Authority: s.Authority, Product: Product, Kind: release.KindOS, Name: name, Version: version, SecurityVersion: 7,
+	return &release.Image{Issued: s.Now(), Authority: s.InForce, Product: Product, Kind: release.KindOS, Name: name, Version: version, SecurityVersion: 7,
 		Mode: release.ModeProduction, PublishBy: s.Now().Add(10 * day),
 		Measurements: release.Measurements{TPM2UKI: &release.TPM2UKI{
 			Authenticode: hash("uki " + version), KernelAuthenticode: hash("kernel"), Stub: "systemd-stub 252",
@@ -125,14 +168,14 @@ func verity(of string) release.Verity {
 
 // Release states a release of images in the channel stable.
 func (s *Site) Release(version string, images ...release.Digest) *release.Release {
-	return &release.Release{Issued: s.Now(), Authority: s.Authority, Product: Product, Channel: "stable", Version: version, NotAfter: s.Now().Add(60 * day),
+	return &release.Release{Issued: s.Now(), Authority: s.InForce, Product: Product, Channel: "stable", Version: version, NotAfter: s.Now().Add(60 * day),
 		Images: slices.SortedFunc(slices.Values(images), release.Digest.Compare)}
 }
 
 // Withdrawal states a withdrawal.
 func (s *Site) Withdrawal(target release.Digest) *release.Withdrawal {
 	s.made++
-	return &release.Withdrawal{Issued: s.Now(), Authority: s.Authority, Product: Product, Target: target, Reason: release.ReasonVulnerability, Note: fmt.Sprintf("withdrawal %d", s.made)}
+	return &release.Withdrawal{Issued: s.Now(), Authority: s.InForce, Product: Product, Target: target, Reason: release.ReasonVulnerability, Note: fmt.Sprintf("withdrawal %d", s.made)}
 }
 
 // Recipe logs an OS image, a model, and a release of both, and returns their

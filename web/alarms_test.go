@@ -1,0 +1,87 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/web/api"
+	"github.com/muster-log/muster/web/webtest"
+)
+
+func readiness(t *testing.T, s *webtest.Site) api.Readiness {
+	t.Helper()
+	_, _, body := sendRaw(t, s.URL, http.MethodGet, "/readyz", nil, nil)
+	var ready api.Readiness
+	if err := json.Unmarshal([]byte(body), &ready); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return ready
+}
+
+// TestExpiryIsAlarmed: thirty days before the authority expires, and from then
+// on, the log says so to its operator and on its page.
+func TestExpiryIsAlarmed(t *testing.T) {
+	const day = 24 * time.Hour
+	s := webtest.New(t, webtest.Options{})
+	s.Recipe()
+	for _, step := range []struct {
+		advance     time.Duration
+		alarm, page string // what is said; empty: nothing
+	}{
+		{334 * day, "", ""}, // 31 days are left
+		{1*day + time.Second, "authority version 1 expires at 2027-11-02T10:00:00Z", "The authority expires soon, at 2 November 2027, 10:00 UTC"},
+		{30 * day, "authority version 1 expired at 2027-11-02T10:00:00Z", "The authority has expired."},
+	} {
+		s.Advance(step.advance)
+		ready := readiness(t, s)
+		if ready.Authority == nil || ready.Authority.Version != 1 || ready.Authority.Expires != "2027-11-02T10:00:00Z" {
+			t.Errorf("authority %+v", ready.Authority)
+		}
+		if step.alarm == "" && len(ready.Alarms) > 0 || step.alarm != "" && (len(ready.Alarms) != 1 || !strings.HasPrefix(ready.Alarms[0], step.alarm)) {
+			t.Errorf("after %s more: alarms %q, want %q", step.advance, ready.Alarms, step.alarm)
+		}
+		page := getPage(t, s, "/")
+		if text := content(page.root); step.page == "" && strings.Contains(text, "The authority") || !strings.Contains(text, step.page) {
+			t.Errorf("after %s more: no %q on the page: %s", step.advance, step.page, text)
+		}
+	}
+}
+
+// TestFaultyEntriesAreAlarmed: what stands in the log without effect is counted.
+func TestFaultyEntriesAreAlarmed(t *testing.T) {
+	s := webtest.New(t, webtest.Options{Entries: [][]byte{[]byte("junk"), []byte("more junk")}})
+	ready := readiness(t, s)
+	if ready.Void != 2 || ready.Unknown != 0 || len(ready.Alarms) != 1 || !strings.HasPrefix(ready.Alarms[0], "2 entries are void") {
+		t.Errorf("got %+v", ready)
+	}
+}
+
+// TestRetiredLog: a log whose authority names another one admits nothing more, and
+// says in favour of which.
+func TestRetiredLog(t *testing.T) {
+	s := webtest.New(t, webtest.Options{})
+	_, model, _ := s.Recipe()
+	if ready := readiness(t, s); ready.Retired != nil {
+		t.Errorf("retired: %+v", ready.Retired)
+	}
+	entry, _ := s.Sign(s.NextAuthority(func(a *release.Authority) { a.Origin = "log2.example/acme" }))
+	index := s.Submit(entry)
+	s.Advance(370 * 24 * time.Hour)
+	ready := readiness(t, s)
+	if !ready.Ready || ready.Retired == nil || ready.Retired.Index != index || ready.Retired.Successor != "log2.example/acme" {
+		t.Errorf("got %+v, %+v", ready, ready.Retired)
+	}
+	if len(ready.Alarms) != 0 {
+		t.Errorf("a retired log's authority expires: alarms %q", ready.Alarms)
+	}
+	withdrawal, _ := s.Sign(s.Withdrawal(model))
+	if status, _, body := post(t, s, withdrawal); status != http.StatusConflict || !strings.Contains(string(body), `"code":"log-retired"`) || !strings.Contains(string(body), "log2.example/acme") {
+		t.Errorf("a withdrawal: %d %s", status, body)
+	}
+	page := getPage(t, s, "/")
+	page.contains(t, "This log is retired in favour of log2.example/acme , by entry 4")
+}
