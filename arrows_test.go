@@ -21,7 +21,7 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "monitor", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "monitor", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
@@ -57,6 +57,7 @@ var rooms = map[string][]string{
 	"release/register": {"release"},
 	"release/measure":  {"release"},
 	"release/build":    {"release/measure"},
+	"release/compare":  {"release"},
 	"release/download": {"release"},
 	"release/foreign":  {"release"},
 	"tlog":             {},
