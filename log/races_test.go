@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/logtest"
+	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 )
 
@@ -58,14 +60,14 @@ func TestL10OneOfManyWins(t *testing.T) {
 // the log when the other is judged, and one entry is appended all the same.
 func TestL10OnePayloadTwiceInABatch(t *testing.T) {
 	f := newFixture(t).open()
-	reached, release := make(chan int, 8), make(chan struct{})
-	free := sync.OnceFunc(func() { close(release) })
+	reached, proceed := make(chan int, 8), make(chan struct{})
+	free := sync.OnceFunc(func() { close(proceed) })
 	var group sync.WaitGroup
 	t.Cleanup(group.Wait)
 	t.Cleanup(free) // or a test that fails would hang
 	f.storage.OnAppend(func(entries int) (int, error) {
 		reached <- entries
-		<-release
+		<-proceed
 		return entries, nil
 	})
 	receipts := make([]log.Receipt, 4)
@@ -182,4 +184,84 @@ func TestL10AdmissionRacesRotation(t *testing.T) {
 			t.Errorf("%d void", state.Void())
 		}
 	})
+}
+
+// L10: releases signed under the old authority race its rotation: each is judged by
+// the authority in force at its index.
+func TestL10ReleasesRaceARotation(t *testing.T) {
+	f := newFixture(t).open()
+	entries := make([][]byte, 24)
+	for i := range entries {
+		image, digest := f.issuer.Image(logtest.OS)
+		f.submit(image)
+		entries[i], _ = f.issuer.Release(fmt.Sprint(i), digest)
+	}
+	rotation := f.issuer.Rotate()
+	var group sync.WaitGroup
+	var rotated log.Receipt
+	receipts, errs := make([]log.Receipt, len(entries)), make([]error, len(entries))
+	for i, entry := range entries {
+		group.Go(func() { receipts[i], errs[i] = f.Submit(context.Background(), entry) })
+		if i == len(entries)/2 {
+			group.Go(func() {
+				var err error
+				if rotated, err = f.Submit(context.Background(), rotation); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	for i, err := range errs {
+		switch {
+		case err == nil && receipts[i].Index > rotated.Index:
+			t.Errorf("release %d stands at %d, after the rotation at %d", i, receipts[i].Index, rotated.Index)
+		case err != nil && codeOf(t, err) != register.CodeAuthorityNotInForce:
+			t.Error(err)
+		}
+	}
+	f.noneVoid()
+}
+
+// noneVoid: a replay of what is stored finds nothing that breaks a rule.
+func (f *fixture) noneVoid() {
+	f.t.Helper()
+	state := register.New(origin)
+	for _, outcome := range state.ApplyAll(f.storage.Entries()) {
+		if outcome.Status != register.StatusAdmitted {
+			f.t.Errorf("entry %d is %s: %v", outcome.Index, outcome.Status, outcome.Refusal)
+		}
+	}
+}
+
+// L10: a roll races a withdrawal of what it lists. Its list is that of its size, so
+// it is right at whatever index it comes to stand; and the roll after it does not
+// list what is withdrawn.
+func TestL10RollRacesWithdrawal(t *testing.T) {
+	f := newFixture(t).open()
+	image, digest := f.issuer.Image(logtest.OS)
+	f.submit(image)
+	for round := range 10 {
+		approved := f.issuer.StateRelease(fmt.Sprint("r", round), digest)
+		model, modelDigest := f.issuer.Image()
+		f.submit(model)
+		approved.Images = slices.SortedFunc(slices.Values([]release.Digest{digest, modelDigest}), release.Digest.Compare)
+		entry, live := f.issuer.SignRelease(approved, "rel1", "rel2")
+		at := f.published(f.submit(entry).Index).Checkpoint
+		var group sync.WaitGroup
+		for _, entry := range [][]byte{f.issuer.Roll(at, []release.Digest{live}), f.issuer.Withdrawal(live)} {
+			group.Go(func() {
+				if _, err := f.Submit(context.Background(), entry); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		group.Wait()
+		after := f.published(f.Status().Size - 1).Checkpoint
+		if _, err := f.Submit(t.Context(), f.issuer.Roll(after, []release.Digest{live})); codeOf(t, err) != register.CodeRollLive {
+			t.Errorf("round %d: a roll that lists what was withdrawn before its size: %v", round, err)
+		}
+		f.submit(f.issuer.Roll(after, nil))
+	}
+	f.noneVoid()
 }

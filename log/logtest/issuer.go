@@ -147,7 +147,7 @@ func (i *Issuer) SignImage(image *release.Image, names ...string) ([]byte, relea
 	i.tb.Helper()
 	statement, err := release.NewImage(image)
 	entry := i.sign(statement, err, names...)
-	return entry, payloadDigest(i.tb, entry)
+	return entry, PayloadDigest(i.tb, entry)
 }
 
 // StateRelease states a release of images.
@@ -175,13 +175,17 @@ func (i *Issuer) SignRelease(r *release.Release, names ...string) ([]byte, relea
 	i.tb.Helper()
 	statement, err := release.NewRelease(r)
 	entry := i.sign(statement, err, names...)
-	return entry, payloadDigest(i.tb, entry)
+	return entry, PayloadDigest(i.tb, entry)
 }
 
 // Withdrawal makes the entry that takes a target back, signed by wd.
-func (i *Issuer) Withdrawal(target release.Digest) []byte {
+func (i *Issuer) Withdrawal(target release.Digest, changes ...func(*release.Withdrawal)) []byte {
 	i.tb.Helper()
-	statement, err := release.NewWithdrawal(&release.Withdrawal{Issued: i.issued, Authority: i.Digest, Product: Product, Target: target, Reason: release.ReasonVulnerability})
+	withdrawal := &release.Withdrawal{Issued: i.issued, Authority: i.Digest, Product: Product, Target: target, Reason: release.ReasonVulnerability}
+	for _, change := range changes {
+		change(withdrawal)
+	}
+	statement, err := release.NewWithdrawal(withdrawal)
 	return i.sign(statement, err, "wd")
 }
 
@@ -206,7 +210,8 @@ func (i *Issuer) sign(statement *release.Statement, err error, names ...string) 
 	return entry
 }
 
-func payloadDigest(tb testing.TB, entry []byte) release.Digest {
+// PayloadDigest is that of an entry.
+func PayloadDigest(tb testing.TB, entry []byte) release.Digest {
 	tb.Helper()
 	envelope, err := release.ParseEnvelope(entry)
 	if err != nil {
