@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"monitor":          {"monitor/audit", "log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
 	"monitor/audit":    {"log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
 	"client":           {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "log/remote"},
-	"client/memory":    {"tlog/memory"},
+	"client/memory":    {"verify", "tlog/memory", "tlog/fork"},
 	"node":             {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/measure", "log/remote"},
 	"witness":          {"tlog", "tlog/fork"},
 	"witness/server":   {"witness"},
@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 	"tlog/policy":      {"tlog"},
 	"tlog/bundle":      {"tlog"},
 	"tlog/fork":        {"tlog"},
-	"tlog/memory":      {"tlog"},
+	"tlog/memory":      {"tlog", "tlog/fork"},
 	"internal":         {},
 	"internal/command": {},
 }
