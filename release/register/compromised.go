@@ -1,6 +1,10 @@
 package register
 
-import "github.com/muster-log/muster/release"
+import (
+	"slices"
+
+	"github.com/muster-log/muster/release"
+)
 
 // listing is from which index on a key id is listed as compromised, and by
 // which authority entry.
@@ -87,6 +91,7 @@ func (s *State) strike(by uint64) {
 		}
 		if _, struck := s.chain.strikes(uint64(index), s.chain.links[r.authority], n, s.signerSets[r.signers]); struck {
 			r.struck, r.struckBy = true, by
+			s.strikes[by] = append(s.strikes[by], uint64(index))
 		}
 	}
 	s.countUnstruck()
@@ -116,4 +121,14 @@ func (s *State) countUnstruck() {
 			entry.identity.latest = entry
 		}
 	}
+}
+
+// StruckBy returns the indices of the entries that the authority at an index
+// strikes, as far as a log of that size has them, ascending.
+func (s *State) StruckBy(authority, size uint64) []uint64 {
+	if authority >= size {
+		return nil
+	}
+	struck := s.strikes[authority]
+	return slices.Clone(struck[:below(struck, size)])
 }

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/muster-log/muster/release"
@@ -56,6 +57,15 @@ func TestC11CompromisedKeyBeforeAndAfterFrom(t *testing.T) {
 	digest := l.admit(born)
 	l.wantStruck(true, digest)
 	l.wantLive(before, without, enough)
+
+	for _, want := range []struct {
+		authority, size uint64
+		struck          []uint64
+	}{{7, 7, nil}, {7, 8, []uint64{4}}, {7, 9, []uint64{4, 8}}, {0, 9, nil}} {
+		if got := l.StruckBy(want.authority, want.size); !slices.Equal(got, want.struck) {
+			t.Errorf("struck by %d at size %d: got %v, want %v", want.authority, want.size, got, want.struck)
+		}
+	}
 }
 
 func TestStruckIsForGoodAndJudgedWithoutAllKeysListed(t *testing.T) {

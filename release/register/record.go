@@ -183,6 +183,8 @@ func (id *identity) needs() needs {
 // strikeAtBirth marks an entry that an authority before it strikes already.
 func (s *State) strikeAtBirth(index uint64, r *record) {
 	if n, ok := r.needs(); ok {
-		r.struckBy, r.struck = s.chain.strikes(index, s.chain.links[r.authority], n, s.signerSets[r.signers])
+		if r.struckBy, r.struck = s.chain.strikes(index, s.chain.links[r.authority], n, s.signerSets[r.signers]); r.struck {
+			s.strikes[r.struckBy] = append(s.strikes[r.struckBy], index)
+		}
 	}
 }

@@ -30,6 +30,8 @@ type State struct {
 	void      []uint64
 	unknown   []uint64
 	undecided []uint64
+	// strikes holds the entries that an authority struck, by its index, ascending.
+	strikes map[uint64][]uint64
 }
 
 // effect is what an admitted entry brings into the state: built by its judge
@@ -51,6 +53,7 @@ func New(origin string, with ...Option) *State {
 		identities:   make(map[release.Digest]*identity),
 		texts:        make(map[string]string),
 		signerNumber: make(map[string]uint32),
+		strikes:      make(map[uint64][]uint64),
 	}
 }
 
