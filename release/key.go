@@ -54,10 +54,10 @@ func (k Key) Check() error {
 	case FormatEd25519, FormatECDSAP256, FormatECDSAP384, FormatRSAPSS:
 		return checkSPKI(k.Format, k.Public)
 	case FormatSSH:
-		_, err := spkiOfSSH(k.Public)
+		_, err := parsePublicSSH(k.Public)
 		return err
 	case FormatMinisign:
-		_, err := spkiOfMinisign(k.Public)
+		_, err := parsePublicMinisign(k.Public)
 		return err
 	case FormatOpenPGP, FormatX509:
 		return nil
@@ -77,42 +77,60 @@ func (k Key) ID() KeyID { return sha256.Sum256(k.Public) }
 // Those formats stand only in roles withdraw and auditor.
 func (k Key) SPKI() (Digest, error) {
 	der := k.Public
-	var err error
 	switch k.Format {
 	case FormatSSH:
-		der, err = spkiOfSSH(k.Public)
+		public, err := parsePublicSSH(k.Public)
+		if err != nil {
+			return Digest{}, err
+		}
+		der = public.spki
 	case FormatMinisign:
-		der, err = spkiOfMinisign(k.Public)
-	}
-	if err != nil {
-		return Digest{}, err
+		public, err := parsePublicMinisign(k.Public)
+		if err != nil {
+			return Digest{}, err
+		}
+		der = spkiOfEd25519(public.raw)
 	}
 	return sha256.Sum256(der), nil
 }
 
 // Verify checks a signature over PAE(payload). For a format without a verifier
-// here the refusal is CodeCannotJudge. The key itself is taken as checked.
+// here (openpgp, x509) the refusal is CodeCannotJudge, else CodeSignatureInvalid.
+// The key itself is taken as checked.
 //
 // A signature is not unique: whoever sees an ECDSA signature (r, s) can make
 // (r, n-s) of it, and every key's holder can sign again. So nothing may be
 // known by its signatures' bytes; an entry is known by its payload digest.
-func (k Key) Verify(payload, sig []byte) error {
+func (k Key) Verify(payload, sig []byte) error { return k.VerifyMessage(PAE(payload), sig) }
+
+// VerifyMessage checks a signature over message as it is. In a log only
+// signatures over PAE(payload) count, which Verify checks: this is for a program
+// that tells somebody what it was that they signed instead.
+func (k Key) VerifyMessage(message, sig []byte) error {
 	var valid bool
 	switch k.Format {
 	case FormatEd25519:
-		valid = verifyEd25519(k.Public, payload, sig)
+		valid = verifyEd25519(k.Public, message, sig)
 	case FormatECDSAP256, FormatECDSAP384:
-		valid = verifyECDSA(k.Format, k.Public, payload, sig)
+		valid = verifyECDSA(k.Format, k.Public, message, sig)
 	case FormatRSAPSS:
-		valid = verifyRSAPSS(k.Public, payload, sig)
+		valid = verifyRSAPSS(k.Public, message, sig)
+	case FormatSSH:
+		return verifySSH(k, message, sig)
+	case FormatMinisign:
+		return verifyMinisign(k, message, sig)
 	default:
-		return Refuse(CodeCannotJudge, "", string(k.Format), "a key of a format that this program verifies: ed25519, ecdsa-p256, ecdsa-p384 or rsa-pss-sha256")
+		return Refuse(CodeCannotJudge, "", string(k.Format), "a key of a format that is verified here: ed25519, ecdsa-p256, ecdsa-p384, rsa-pss-sha256, ssh or minisign")
 	}
 	if !valid {
-		return Refuse(CodeSignatureInvalid, "", fmt.Sprintf("%d bytes", len(sig)),
-			fmt.Sprintf("a signature by the %s key %s over this payload", k.Format, k.ID()))
+		return k.refuseSignature(fmt.Sprintf("%d bytes", len(sig)))
 	}
 	return nil
+}
+
+// refuseSignature is the refusal of a signature that is no better than got.
+func (k Key) refuseSignature(got string) *Refusal {
+	return Refuse(CodeSignatureInvalid, "", got, fmt.Sprintf("a signature by the %s key %s over this payload", k.Format, k.ID()))
 }
 
 // blockPublicKey is the PEM type of a SubjectPublicKeyInfo (RFC 7468, section 13).

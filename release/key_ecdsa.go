@@ -16,8 +16,8 @@ const (
 	maxSignatureP384 = 2 + 2*(2+49)
 )
 
-// verifyECDSA verifies a signature over the SHA-256 (P-256) or SHA-384 (P-384) of PAE(payload).
-func verifyECDSA(format KeyFormat, spki, payload, sig []byte) bool {
+// verifyECDSA verifies a signature over the SHA-256 (P-256) or SHA-384 (P-384) of message.
+func verifyECDSA(format KeyFormat, spki, message, sig []byte) bool {
 	maxSignature := maxSignatureP256
 	if format == FormatECDSAP384 {
 		maxSignature = maxSignatureP384
@@ -29,16 +29,16 @@ func verifyECDSA(format KeyFormat, spki, payload, sig []byte) bool {
 	if err != nil || formatOf(public) != format {
 		return false
 	}
-	return ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), hashForECDSA(format, payload), sig)
+	return ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), hashForECDSA(format, message), sig)
 }
 
-// hashForECDSA returns the hash of PAE(payload) that a key of the format signs.
-func hashForECDSA(format KeyFormat, payload []byte) []byte {
+// hashForECDSA returns the hash of message that a key of the format signs.
+func hashForECDSA(format KeyFormat, message []byte) []byte {
 	if format == FormatECDSAP384 {
-		sum := sha512.Sum384(PAE(payload))
+		sum := sha512.Sum384(message)
 		return sum[:]
 	}
-	sum := sha256.Sum256(PAE(payload))
+	sum := sha256.Sum256(message)
 	return sum[:]
 }
 

@@ -21,10 +21,10 @@ func spkiOfEd25519(public []byte) []byte { return slices.Concat(ed25519SPKIPrefi
 // below the group's order, and R compared as bytes: what the standard library
 // does. A verifier in another language must do the same, or it disagrees on
 // signatures that a key's owner makes for that purpose.
-func verifyEd25519(spki, payload, sig []byte) bool {
+func verifyEd25519(spki, message, sig []byte) bool {
 	public, found := bytes.CutPrefix(spki, ed25519SPKIPrefix)
 	return found && len(public) == ed25519.PublicKeySize && len(sig) == ed25519.SignatureSize &&
-		ed25519.Verify(public, PAE(payload), sig)
+		ed25519.Verify(public, message, sig)
 }
 
 // checkEd25519 checks that a raw key is the canonical encoding of a point of

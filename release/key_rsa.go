@@ -36,7 +36,7 @@ func checkRSA(key *rsa.PublicKey) error {
 	return nil
 }
 
-func verifyRSAPSS(spki, payload, sig []byte) bool {
+func verifyRSAPSS(spki, message, sig []byte) bool {
 	if len(sig) > maxBitsRSA/8 {
 		return false
 	}
@@ -48,6 +48,6 @@ func verifyRSAPSS(spki, payload, sig []byte) bool {
 	if !ok || len(sig) != key.Size() {
 		return false
 	}
-	sum := sha256.Sum256(PAE(payload))
+	sum := sha256.Sum256(message)
 	return rsa.VerifyPSS(key, crypto.SHA256, sum[:], sig, pssOptions) == nil
 }

@@ -2,10 +2,12 @@ package release
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
+	"fmt"
 	"math/big"
 )
 
@@ -15,36 +17,59 @@ const maxApplicationSSH = 255
 // curvesSSH are the curves of ECDSA keys by their names in SSH (RFC 5656).
 var curvesSSH = map[string]elliptic.Curve{"nistp256": elliptic.P256(), "nistp384": elliptic.P384()}
 
-// spkiOfSSH reads the public key blob of an SSH key and returns the
-// SubjectPublicKeyInfo of the key in it. Blobs: RFC 4253 section 6.6 (ssh-rsa),
-// RFC 5656 section 3.1 (ecdsa-sha2-), RFC 8709 section 4 (ssh-ed25519), OpenSSH's
-// PROTOCOL.u2f (sk-: the inner key counts, whatever the application).
-// Certificates, DSA and P-521 are refused.
-func spkiOfSSH(public []byte) ([]byte, error) {
+// The types of SSH keys that have fields of their own in signatures.
+const (
+	typeEd25519SSH   = "ssh-ed25519"
+	typeRSASSH       = "ssh-rsa"
+	typeEd25519SK    = "sk-ssh-ed25519@openssh.com"
+	typeECDSASK      = "sk-ecdsa-sha2-nistp256@openssh.com"
+	prefixECDSASSH   = "ecdsa-sha2-"
+	typeECDSAP256SSH = prefixECDSASSH + "nistp256"
+	typeECDSAP384SSH = prefixECDSASSH + "nistp384"
+)
+
+// publicKeySSH is an SSH public key in its parts.
+type publicKeySSH struct {
+	keyType     string
+	key         any    // ed25519.PublicKey, *ecdsa.PublicKey or *rsa.PublicKey
+	spki        []byte // the DER SubjectPublicKeyInfo of key
+	application string // of a security key: what its signatures cover
+}
+
+// parsePublicSSH reads the public key blob of an SSH key and checks the key in
+// it. Blobs: RFC 4253 section 6.6 (ssh-rsa), RFC 5656 section 3.1 (ecdsa-sha2-),
+// RFC 8709 section 4 (ssh-ed25519), OpenSSH's PROTOCOL.u2f (sk-: the inner key
+// counts, whatever the application). Certificates, DSA and P-521 are refused.
+func parsePublicSSH(public []byte) (publicKeySSH, error) {
 	blob := blobSSH{rest: public}
-	keyType := string(blob.field())
-	var spki []byte
+	parsed := publicKeySSH{keyType: string(blob.field())}
 	var err error
-	switch keyType {
-	case "ssh-ed25519":
-		spki, err = blob.ed25519()
-	case "sk-ssh-ed25519@openssh.com":
-		spki, err = blob.ed25519()
-		blob.application()
-	case "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384":
-		spki, err = blob.ecdsa(keyType[len("ecdsa-sha2-"):])
-	case "sk-ecdsa-sha2-nistp256@openssh.com":
-		spki, err = blob.ecdsa("nistp256")
-		blob.application()
-	case "ssh-rsa":
-		spki, err = blob.rsa()
+	switch parsed.keyType {
+	case typeEd25519SSH:
+		parsed.key, err = blob.ed25519()
+	case typeEd25519SK:
+		parsed.key, err = blob.ed25519()
+		parsed.application = blob.application()
+	case typeECDSAP256SSH, typeECDSAP384SSH:
+		parsed.key, err = blob.ecdsa(parsed.keyType[len(prefixECDSASSH):])
+	case typeECDSASK:
+		parsed.key, err = blob.ecdsa("nistp256")
+		parsed.application = blob.application()
+	case typeRSASSH:
+		parsed.key, err = blob.rsa()
 	default:
-		return nil, Refuse(CodeKey, "", keyType, "an SSH key blob of type ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ssh-rsa, sk-ssh-ed25519@openssh.com or sk-ecdsa-sha2-nistp256@openssh.com")
+		return publicKeySSH{}, Refuse(CodeKey, "", parsed.keyType, "an SSH key blob of type ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ssh-rsa, sk-ssh-ed25519@openssh.com or sk-ecdsa-sha2-nistp256@openssh.com")
 	}
 	if blob.broken || len(blob.rest) != 0 {
-		return nil, Refuse(CodeKey, "", keyType, "an SSH key blob with exactly the fields of its type")
+		return publicKeySSH{}, Refuse(CodeKey, "", parsed.keyType, "an SSH key blob with exactly the fields of its type")
 	}
-	return spki, err
+	if err != nil {
+		return publicKeySSH{}, err
+	}
+	if parsed.spki, err = x509.MarshalPKIXPublicKey(parsed.key); err != nil {
+		return publicKeySSH{}, fmt.Errorf("SubjectPublicKeyInfo of an SSH key: %w", err)
+	}
+	return parsed, nil
 }
 
 // blobSSH reads the fields of an SSH wire encoding (RFC 4251, section 5) one
@@ -88,7 +113,7 @@ func (b *blobSSH) mpint() *big.Int {
 }
 
 // application reads the application of a security key, which its signatures cover.
-func (b *blobSSH) application() {
+func (b *blobSSH) application() string {
 	field := b.field()
 	if len(field) == 0 || len(field) > maxApplicationSSH {
 		b.broken = true
@@ -98,9 +123,10 @@ func (b *blobSSH) application() {
 			b.broken = true
 		}
 	}
+	return string(field)
 }
 
-func (b *blobSSH) ed25519() ([]byte, error) {
+func (b *blobSSH) ed25519() (any, error) {
 	public := b.field()
 	if b.broken {
 		return nil, nil
@@ -108,10 +134,10 @@ func (b *blobSSH) ed25519() ([]byte, error) {
 	if err := checkEd25519(public); err != nil {
 		return nil, err
 	}
-	return spkiOfEd25519(public), nil
+	return ed25519.PublicKey(public), nil
 }
 
-func (b *blobSSH) ecdsa(curve string) ([]byte, error) {
+func (b *blobSSH) ecdsa(curve string) (any, error) {
 	if string(b.field()) != curve {
 		b.broken = true
 	}
@@ -123,10 +149,10 @@ func (b *blobSSH) ecdsa(curve string) ([]byte, error) {
 	if err != nil {
 		return nil, Refuse(CodeKey, "", "", "an uncompressed point of the curve "+curve)
 	}
-	return x509.MarshalPKIXPublicKey(key)
+	return key, nil
 }
 
-func (b *blobSSH) rsa() ([]byte, error) {
+func (b *blobSSH) rsa() (any, error) {
 	exponent, modulus := b.mpint(), b.mpint()
 	if b.broken {
 		return nil, nil
@@ -138,5 +164,5 @@ func (b *blobSSH) rsa() ([]byte, error) {
 	if err := checkRSA(key); err != nil {
 		return nil, err
 	}
-	return x509.MarshalPKIXPublicKey(key)
+	return key, nil
 }

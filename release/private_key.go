@@ -111,7 +111,7 @@ func (k *PrivateKey) Sign(payload []byte) (Signature, error) {
 	case ed25519.PrivateKey:
 		sig = ed25519.Sign(signer, PAE(payload))
 	case *ecdsa.PrivateKey:
-		sig, err = ecdsa.SignASN1(rand.Reader, signer, hashForECDSA(k.key.Format, payload))
+		sig, err = ecdsa.SignASN1(rand.Reader, signer, hashForECDSA(k.key.Format, PAE(payload)))
 	case *rsa.PrivateKey:
 		sum := sha256.Sum256(PAE(payload))
 		sig, err = rsa.SignPSS(rand.Reader, signer, crypto.SHA256, sum[:], pssOptions)

@@ -2,7 +2,6 @@ package verify_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 	"testing"
 	"time"
@@ -14,19 +13,9 @@ import (
 	"github.com/muster-log/muster/verify"
 )
 
-// sshKey returns a named key in the format ssh, whose signatures nothing here verifies.
-func sshKey(name string) release.Key {
-	raw := releasetest.KeyFromName(name).Key().Public[12:]
-	var blob []byte
-	for _, part := range [][]byte{[]byte("ssh-ed25519"), raw} {
-		blob = append(binary.BigEndian.AppendUint32(blob, uint32(len(part))), part...)
-	}
-	return release.Key{Format: release.FormatSSH, Public: blob}
-}
-
 // sshSite lets one ssh key sign images, and one other key too.
 func sshSite(t *testing.T) (*site, release.KeyID) {
-	key := sshKey("hardware")
+	key := releasetest.SSHKeyFromName("hardware")
 	return newSite(t, func(a *release.Authority) {
 		a.Keys[key.ID()] = key
 		at := slices.IndexFunc(a.Roles, func(r release.Role) bool { return r.Name == release.RoleImage })
@@ -51,34 +40,25 @@ func (s *site) resign(signature release.Signature) (uint64, release.Digest) {
 	return s.log.Add(entry), newest.PayloadDigest()
 }
 
-// TestSignatureThatCannotBeJudged: another program may know the format, so this
-// one cannot tell. It never passes.
-func TestSignatureThatCannotBeJudged(t *testing.T) {
+// TestSignatureBySSH: what ssh-keygen signs counts as any signature does.
+func TestSignatureBySSH(t *testing.T) {
 	s, ssh := sshSite(t)
 	s.system()
-	_, system := s.resign(release.Signature{KeyID: ssh, Sig: []byte("SSHSIG")})
-	s.release([]release.Digest{system})
-	v := s.judge(marshal(t, s.bundle()))
-	wantStatus(t, v, verify.Unknown, verify.CodeImageSignatures, verify.StatusNotChecked)
-	wantStatus(t, v, verify.Unknown, verify.CodeStruck, verify.StatusNotChecked)
-}
-
-// TestFalseWeighsMoreThanUndecided, in whatever order they stand.
-func TestFalseWeighsMoreThanUndecided(t *testing.T) {
-	for _, falseFirst := range []bool{true, false} {
-		s, ssh := sshSite(t)
-		undecided := release.Signature{KeyID: ssh, Sig: []byte("SSHSIG")}
-		forged := release.Signature{KeyID: siteRole("", 0, "ci").Keys[0], Sig: make([]byte, 64)}
-		if falseFirst {
-			undecided, forged = forged, undecided
-		}
-		s.system()
-		_, system := s.resign(undecided)
-		s.model()
-		_, model := s.resign(forged)
-		s.release([]release.Digest{system, model})
-		wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImageSignatures)
+	newest, err := release.ParseEnvelope(s.log.Entry(s.log.Size() - 1))
+	if err != nil {
+		t.Fatal(err)
 	}
+	good := releasetest.SignSSH(t, newest.Payload, "hardware")
+	_, system := s.resign(good)
+	s.release([]release.Digest{system})
+	wantPass(t, s.judge(marshal(t, s.bundle())))
+
+	s, _ = sshSite(t)
+	s.system()
+	good.Sig[len(good.Sig)-1] ^= 1
+	_, system = s.resign(release.Signature{KeyID: ssh, Sig: good.Sig})
+	s.release([]release.Digest{system})
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImageSignatures)
 }
 
 // withProfile adds an evidence profile whose rules are not built to the newest entry.
