@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
-	"strconv"
 )
 
 // profilesOfKind lists the profiles that an image of a kind may have. In mode
@@ -105,35 +104,4 @@ func inTPM2UKI(err error) error {
 		refusal.Member = memberOf(ProfileTPM2UKI, refusal.Member)
 	}
 	return err
-}
-
-// OMSManifest returns the bytes that OMS.Manifest is the SHA-256 of: the
-// canonical JSON {"resources":[{"name":...,"sha256":...},...],"root":{"sha256":...}}.
-// The resources are sorted as in a statement, and refused where a statement's
-// would be, but there is no bound on their number: that is what the list beside
-// the log is for.
-func OMSManifest(root Digest, resources []Resource) ([]byte, error) {
-	if len(resources) == 0 {
-		return nil, Refuse(CodeListSize, "resources", "0", "at least one file")
-	}
-	seen := make(map[string]bool, len(resources))
-	for i, resource := range resources {
-		member := "resources[" + strconv.Itoa(i) + "].name"
-		if !isPrintable(resource.Name) {
-			return nil, Refuse(CodeStringASCII, member, resource.Name, "printable ASCII")
-		}
-		if !resourceGrammar.match(resource.Name) {
-			return nil, Refuse(resourceGrammar.code, member, resource.Name, resourceGrammar.want)
-		}
-		if seen[resource.Name] {
-			return nil, Refuse(CodeListRepeated, member, resource.Name, "each name once")
-		}
-		seen[resource.Name] = true
-	}
-	w := &writer{}
-	w.open('{')
-	writeSet(w, "resources", resources, func(w *writer, r Resource) { w.named(r.Name, r.Digest) })
-	w.digest("root", root)
-	w.close('}')
-	return w.out, nil
 }

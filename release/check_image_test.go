@@ -152,33 +152,3 @@ func TestCheckImageRefuses(t *testing.T) {
 		})
 	}
 }
-
-func TestOMSManifest(t *testing.T) {
-	root := release.Digest(sha256.Sum256([]byte("root")))
-	a, b := release.Resource{Name: "b.safetensors", Digest: sha256.Sum256([]byte("b"))}, release.Resource{Name: `a/"x"\y.json`, Digest: sha256.Sum256([]byte("a"))}
-	got, err := release.OMSManifest(root, []release.Resource{a, b})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"resources":[{"name":"a/\"x\"\\y.json","sha256":"` + b.Digest.String() + `"},{"name":"b.safetensors","sha256":"` + a.Digest.String() +
-		`"}],"root":{"sha256":"` + root.String() + `"}}`
-	if string(got) != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	for name, c := range map[string]struct {
-		resources []release.Resource
-		code      release.Code
-	}{
-		"none":             {nil, release.CodeListSize},
-		"a name twice":     {[]release.Resource{a, {Name: a.Name}}, release.CodeListRepeated},
-		"no name":          {[]release.Resource{{}}, release.CodeName},
-		"two dots":         {[]release.Resource{{Name: "a/../b"}}, release.CodeName},
-		"an absolute path": {[]release.Resource{{Name: "/a"}}, release.CodeName},
-		"UTF-8":            {[]release.Resource{{Name: "é"}}, release.CodeStringASCII},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := release.OMSManifest(root, c.resources)
-			wantCode(t, err, c.code)
-		})
-	}
-}

@@ -37,7 +37,12 @@ var jsonCodes = map[strictjson.Problem]Code{
 
 // parseJSON reads canonical JSON.
 func parseJSON(data []byte, depth int) (strictjson.Value, *Refusal) {
-	doc, err := strictjson.Parse(data, strictjson.Limits{Depth: depth, Values: maxValues})
+	return parseJSONOf(data, depth, maxValues)
+}
+
+// parseJSONOf is parseJSON of at most so many values.
+func parseJSONOf(data []byte, depth, values int) (strictjson.Value, *Refusal) {
+	doc, err := strictjson.Parse(data, strictjson.Limits{Depth: depth, Values: values})
 	if err == nil {
 		return doc.Root(), nil
 	}
@@ -51,7 +56,7 @@ func parseJSON(data []byte, depth int) (strictjson.Value, *Refusal) {
 	case strictjson.ProblemDepth:
 		want = "at most " + strconv.Itoa(depth) + " objects and lists inside each other"
 	case strictjson.ProblemSize:
-		want = "at most " + strconv.Itoa(maxValues) + " values"
+		want = "at most " + strconv.Itoa(values) + " values"
 	case strictjson.ProblemNotCanonical:
 		want += " (RFC 8785)"
 	}

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/muster-log/muster/release"
 )
 
 // layOut makes an image of files whose content is their name.
 func layOut(tb testing.TB, names []string) []byte {
 	tb.Helper()
-	slices.SortFunc(names, compareParts)
+	slices.SortFunc(names, release.CompareResourceNames)
 	var sizes []int64
 	for _, name := range names {
 		sizes = append(sizes, int64(len(name)))
@@ -49,7 +51,7 @@ func TestErofs(t *testing.T) {
 		}
 		got = append(got, file.name)
 	}
-	slices.SortFunc(got, compareParts)
+	slices.SortFunc(got, release.CompareResourceNames)
 	if !slices.Equal(got, names) {
 		t.Errorf("got %d files, want %d", len(got), len(names))
 	}

@@ -42,6 +42,8 @@ const (
 	CodeModelImage Code = "model-image"
 	// CodeModelSize: more or larger files than an image can hold.
 	CodeModelSize Code = "model-size"
+	// CodeModelFiles: a model whose files are not those of the list it is compared with.
+	CodeModelFiles Code = "model-files"
 )
 
 // Error says why an input was not measured, and what to do.

@@ -25,8 +25,12 @@ type ModelOptions struct {
 	Dir      string
 	Symlinks Symlinks
 	Ignored  []string // slash-separated paths in Dir that are no part of the model
-	Image    string   // the read-only image to make: erofs, and behind it the hash tree
-	Replace  bool     // Image may stand, and is replaced; else it is an [*atomicfile.ExistsError]
+	// Listed are the files that the model must have, no more and no less; else the
+	// error has CodeModelFiles, wraps a [*DifferenceError], and no image is made.
+	// Empty: any.
+	Listed   []release.Resource
+	Image    string // the read-only image to make: erofs, and behind it the hash tree
+	Replace  bool   // Image may stand, and is replaced; else it is an [*atomicfile.ExistsError]
 	Existing VerityOptions
 	Salt     []byte // of the hash tree of Image
 }
@@ -93,6 +97,11 @@ func Model(ctx context.Context, o ModelOptions, report progress.Reporter) (*Mode
 	if err := sameModel(o.Dir, files, after); err != nil {
 		return nil, err
 	}
+	if len(o.Listed) > 0 {
+		if err := CompareModel(o.Listed, result.Resources); err != nil {
+			return nil, &Error{Code: CodeModelFiles, Path: o.Dir, Hint: "get the model again, or the list that belongs to it; what is no part of the model is left out with --ignore", Err: err}
+		}
+	}
 	if err := result.describe(o, ignored); err != nil {
 		return nil, err
 	}
@@ -131,7 +140,7 @@ func (m *ModelResult) describe(o ModelOptions, ignored []string) error {
 	if m.Manifest, err = omsManifest(filepath.Base(name), m.Resources, o.Symlinks != SymlinksRefused, ignored); err != nil {
 		return err
 	}
-	m.OMS.Root = omsRoot(m.Resources)
+	m.OMS.Root = release.OMSRoot(m.Resources)
 	if m.List, err = release.OMSManifest(m.OMS.Root, m.Resources); err != nil {
 		return at(o.Dir, err)
 	}
@@ -225,13 +234,13 @@ func compareImage(ctx context.Context, path string, resources []release.Resource
 	if err != nil {
 		return at(path, image.truncated(err))
 	}
-	slices.SortFunc(held, func(a, b erofsFile) int { return compareParts(a.name, b.name) })
+	slices.SortFunc(held, func(a, b erofsFile) int { return release.CompareResourceNames(a.name, b.name) })
 	differs := func(name, what string) error {
 		return &Error{Code: CodeModelImage, Path: path, Hint: "make the image again from this directory", Err: fmt.Errorf("file %s %s", quotePath(name), what)}
 	}
 	total := int64(0)
 	for i, file := range held {
-		if i >= len(resources) || compareParts(resources[i].Name, file.name) > 0 {
+		if i >= len(resources) || release.CompareResourceNames(resources[i].Name, file.name) > 0 {
 			return differs(file.name, "is in the image and not in the model")
 		}
 		if resources[i].Name != file.name {

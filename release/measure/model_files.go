@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/muster-log/muster/internal/inputfile"
+	"github.com/muster-log/muster/release"
 )
 
 // Symlinks says which symbolic links of a model are followed.
@@ -67,7 +68,7 @@ func listModel(dir string, symlinks Symlinks, ignored []string) ([]modelFile, er
 	if len(w.files) == 0 {
 		return nil, &Error{Code: CodeNotDirectory, Path: dir, Hint: "name the directory that holds the model's files", Err: errors.New("holds no file")}
 	}
-	slices.SortFunc(w.files, func(a, b modelFile) int { return compareParts(a.name, b.name) })
+	slices.SortFunc(w.files, func(a, b modelFile) int { return release.CompareResourceNames(a.name, b.name) })
 	return w.files, nil
 }
 
@@ -165,7 +166,7 @@ func sameModel(dir string, before, after []modelFile) error {
 	}
 	for i, file := range before {
 		switch {
-		case i >= len(after) || compareParts(after[i].name, file.name) > 0:
+		case i >= len(after) || release.CompareResourceNames(after[i].name, file.name) > 0:
 			return changed(file.name, "was removed")
 		case after[i].name != file.name:
 			return changed(after[i].name, "appeared")

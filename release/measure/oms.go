@@ -2,32 +2,13 @@ package measure
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
-	"slices"
-	"strings"
 
 	"github.com/muster-log/muster/release"
 )
 
 // omsPredicateType is that of OpenSSF Model Signing.
 const omsPredicateType = "https://model_signing/signature/v1.0"
-
-// compareParts orders paths as Model Signing does: part by part, so that a/b
-// comes before a.b.
-func compareParts(a, b string) int {
-	return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
-}
-
-// omsRoot is the SHA-256 of the files' raw digests, which are in the order of
-// compareParts. File names are not in it.
-func omsRoot(resources []release.Resource) release.Digest {
-	digest := sha256.New()
-	for _, resource := range resources {
-		digest.Write(resource.Digest[:])
-	}
-	return release.Digest(digest.Sum(nil))
-}
 
 // omsManifest returns the in-toto statement that Model Signing signs for a model:
 // laid out as its reference implementation lays it out, members in the order of
@@ -59,7 +40,7 @@ func omsManifest(model string, resources []release.Resource, followed bool, igno
 		} `json:"predicate"`
 	}
 	statement.Type, statement.PredicateType = "https://in-toto.io/Statement/v1", omsPredicateType
-	statement.Subject = []subject{{model, map[string]release.Digest{"sha256": omsRoot(resources)}}}
+	statement.Subject = []subject{{model, map[string]release.Digest{"sha256": release.OMSRoot(resources)}}}
 	serialization := &statement.Predicate.Serialization
 	serialization.Method, serialization.HashType = "files", "sha256"
 	serialization.AllowSymlinks, serialization.IgnorePaths = followed, ignored
