@@ -1,0 +1,176 @@
+package audit_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/monitor/audit"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/fork"
+)
+
+// TestHostile: what a log may answer, and what comes of it. A follower stands at
+// size 600 when its log turns.
+func TestHostile(t *testing.T) {
+	later := start.Add(time.Minute)
+	tests := []struct {
+		name     string
+		turn     func(s *server)
+		code     audit.Code
+		evidence fork.Kind
+	}{
+		{"another root at the same size", func(s *server) { s.log = s.log.Fork(500); s.grow(100); s.publish(later) }, audit.CodeForkSameSize, fork.SameSize},
+		{"a larger tree of another history", func(s *server) { s.log = s.log.Fork(500); s.grow(300); s.publish(later) }, audit.CodeForkPrefix, fork.Prefix},
+		{"a smaller tree of another history", func(s *server) {
+			other := s.log.Fork(300)
+			other.Add([]byte("another entry"))
+			s.show(other.Checkpoint(301, s.witnesses[2].At(later), s.witnesses[1].At(start)))
+		}, audit.CodeForkPrefix, fork.Prefix},
+		{"another history that no witness saw", func(s *server) { s.log = s.log.Fork(599); s.grow(1); s.show(s.log.Checkpoint(600)) }, audit.CodeForkSameSize, fork.SameSize},
+		{"a larger history that no witness saw", func(s *server) { s.log = s.log.Fork(599); s.grow(9); s.show(s.log.Checkpoint(608)) }, audit.CodeForkPrefix, fork.Prefix},
+		{"an older checkpoint", func(s *server) { s.show(s.log.Checkpoint(300, s.witnesses[0].At(start), s.witnesses[1].At(start))) }, audit.CodeOlderCheckpoint, ""},
+		{"the empty tree", func(s *server) { s.show(s.log.Checkpoint(0, s.witnesses[0].At(start), s.witnesses[1].At(start))) }, audit.CodeOlderCheckpoint, ""},
+		{"too few cosignatures", func(s *server) { s.grow(1); s.show(s.log.Checkpoint(601, s.witnesses[0].At(later))) }, audit.CodeQuorum, ""},
+		{"cosignatures from the future", func(s *server) { s.grow(1); s.publish(start.Add(3 * time.Hour)) }, audit.CodeQuorum, ""},
+		{"no checkpoint", func(s *server) { s.checkpoint = []byte("hello") }, audit.CodeCheckpointForm, ""},
+		{"another log's signature", func(s *server) { s.checkpoint = []byte(strings.Replace(string(s.checkpoint), "\n600\n", "\n601\n", 1)) }, audit.CodeCheckpointSignature, ""},
+		{"a leap to 2^62", func(s *server) {
+			s.show(s.log.Sign(tlog.Checkpoint{Origin: origin, Size: 1 << 62, Root: tlog.Hash{1}}, s.witnesses[0].At(later), s.witnesses[1].At(later)))
+		}, audit.CodeTooLarge, ""},
+		{"entries of another tree", func(s *server) {
+			s.grow(100)
+			s.publish(later)
+			s.change = func(path string, body []byte) []byte {
+				if path != tlog.EntriesPath(2, 188) {
+					return body
+				}
+				body = append([]byte(nil), body...)
+				body[len(body)-1] ^= 1
+				return body
+			}
+		}, audit.CodeEntries, ""},
+		{"tiles and entries of another tree", func(s *server) {
+			s.grow(100)
+			s.publish(later)
+			s.log = s.log.Fork(650)
+			s.grow(50)
+		}, audit.CodeNoConsistency, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t, 600)
+			f := s.follower(t, audit.Options{})
+			if _, err := f.Update(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			kept := f.Checkpoint()
+			tt.turn(s)
+			before := s.requests
+			failure := refused(t, f, tt.code)
+			if made := s.requests - before; made > 200 {
+				t.Errorf("made %d requests", made)
+			}
+			if failure.Kept == nil || failure.Kept.Size != 600 {
+				t.Errorf("the error does not hold the checkpoint that was followed: %v", failure.Kept)
+			}
+			if (failure.Evidence != nil) != (tt.evidence != "") {
+				t.Fatalf("got evidence %v, want %q", failure.Evidence, tt.evidence)
+			}
+			if failure.Evidence != nil {
+				checkEvidence(t, failure.Evidence, tt.evidence, s)
+			}
+			if f.State().Size() != 600 || f.Checkpoint() != kept {
+				t.Errorf("what was followed changed: size %d", f.State().Size())
+			}
+		})
+	}
+}
+
+// checkEvidence wants evidence that a stranger can check from its file.
+func checkEvidence(t *testing.T, evidence *fork.Evidence, kind fork.Kind, s *server) {
+	t.Helper()
+	data, err := evidence.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := fork.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := append(s.policy.LogKeys(origin), s.policy.WitnessKeys()...)
+	if err := read.Verify(keys...); err != nil || read.Kind != kind {
+		t.Errorf("evidence of kind %s, want %s: %v", read.Kind, kind, err)
+	}
+}
+
+// TestForkHalfway: a log that forks while an update is unfinished is caught by the
+// checkpoint that the update was for.
+func TestForkHalfway(t *testing.T) {
+	s := newServer(t, 3000)
+	f := s.follower(t, audit.Options{})
+	s.set(func(path string, body []byte) []byte {
+		if path == tlog.EntriesPath(5, 256) {
+			return nil
+		}
+		return body
+	})
+	if p, err := f.Update(t.Context()); err == nil || p.To != 1024 {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+	s.set(nil)
+	s.log = s.log.Fork(2000)
+	s.grow(2000)
+	s.publish(start.Add(time.Minute))
+	failure := refused(t, f, audit.CodeForkPrefix)
+	if failure.Kept.Size != 3000 || failure.Shown.Size != 4000 {
+		t.Errorf("got sizes %d and %d, want 3000 and 4000", failure.Kept.Size, failure.Shown.Size)
+	}
+	checkEvidence(t, failure.Evidence, fork.Prefix, s)
+}
+
+// TestLyingWitness: a witness that cosigned a smaller tree after a larger one is told,
+// once, and counts no more.
+func TestLyingWitness(t *testing.T) {
+	s := newServer(t, 10)
+	f := s.follower(t, audit.Options{})
+	if _, err := f.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.grow(5)
+	w := s.witnesses
+	s.show(s.log.Checkpoint(15, w[0].At(start.Add(-time.Minute)), w[1].At(start.Add(time.Minute)), w[2].At(start.Add(time.Minute))))
+	p, err := f.Update(t.Context())
+	if err != nil || p.To != 15 || len(p.Witnesses) != 1 {
+		t.Fatalf("got %+v, %v, want one lying witness and size 15", p, err)
+	}
+	checkEvidence(t, p.Witnesses[0], fork.WitnessTime, s)
+	s.grow(5)
+	s.show(s.log.Checkpoint(20, w[0].At(start.Add(2*time.Minute)), w[1].At(start.Add(2*time.Minute))))
+	refused(t, f, audit.CodeQuorum)
+	s.show(s.log.Checkpoint(20, w[1].At(start.Add(2*time.Minute)), w[2].At(start.Add(2*time.Minute))))
+	if p, err := f.Update(t.Context()); err != nil || p.To != 20 || len(p.Witnesses) != 0 {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+}
+
+// TestBounds: a log that grows without end is read as far as the caller wants.
+func TestBounds(t *testing.T) {
+	s := newServer(t, 600)
+	refused(t, s.follower(t, audit.Options{MaxEntries: 599}), audit.CodeTooLarge)
+	f := s.follower(t, audit.Options{MaxBytes: 100})
+	refused(t, f, audit.CodeTooLarge)
+	if f.State().Size() != 0 {
+		t.Errorf("%d entries over the bound were applied", f.State().Size())
+	}
+	if _, err := s.follower(t, audit.Options{MaxEntries: 600}).Update(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOperators: one operator's witnesses are one vote.
+func TestOperators(t *testing.T) {
+	s := newServer(t, 1)
+	refused(t, s.follower(t, audit.Options{Operators: map[string]string{"w1": "same", "w2": "same", "w3": "other"}}), audit.CodeQuorum)
+	refused(t, s.follower(t, audit.Options{Operators: map[string]string{"w1": "a", "w2": "b", "w3": "c"}, LogOperator: "b"}), audit.CodeQuorum)
+}
