@@ -32,37 +32,45 @@ type Comparison struct {
 	// From and To are, where a proof is missing, the sizes it has to lead from
 	// and to: the smaller and the larger of this checkpoint and the largest kept.
 	From, To uint64
-	// Evidence is what the checkpoint and the memory come to together: against
-	// the log under Contradiction, and against witnesses whatever the relation.
-	// Whether the accused key is one that the caller knows is for its Verify.
+	// Evidence is what holds against a key that the caller trusts, old and new:
+	// against the log's under Contradiction, unless the kept checkpoint was signed
+	// by a key that is trusted no more, and against witnesses' whatever the relation.
 	Evidence []*fork.Evidence
 }
 
 // Compare tells how a checkpoint whose signatures the caller has checked stands to
 // what is remembered. The tree of checkpoint is proven to begin with those of
-// anchors. Witnesses are the keys whose times are compared: one that cosigned a
-// smaller tree after a larger one is accused, and that is no contradiction of the
-// log's.
+// anchors. Keys are those of the log and of the witnesses that the caller trusts.
 //
 // A smaller checkpoint than the largest kept is no contradiction by itself: a node
-// may have asked the log before another did.
-func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.SignedCheckpoint, witnesses []tlog.VerifierKey) Comparison {
+// may have asked the log before another did. A witness that cosigned a smaller tree
+// after a larger one is accused; that is no contradiction of the log's.
+func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.SignedCheckpoint, keys []tlog.VerifierKey) Comparison {
 	h := m.logs[checkpoint.Origin]
 	if h == nil || len(h.kept) == 0 {
 		return Comparison{Relation: FirstSeen}
 	}
-	result := Comparison{Relation: NotChecked, Evidence: slices.Clone(h.evidence)}
-	contradicts := slices.ContainsFunc(h.evidence, ofLog)
+	result := Comparison{Relation: NotChecked}
+	proven, contradicts := false, false
+	note := func(evidence *fork.Evidence, err error) {
+		if err != nil || evidence.Verify(keys...) != nil {
+			return
+		}
+		contradicts = contradicts || ofLog(evidence)
+		if !slices.ContainsFunc(result.Evidence, func(e *fork.Evidence) bool { return accused(e) == accused(evidence) }) {
+			result.Evidence = append(result.Evidence, evidence)
+		}
+	}
+	for _, evidence := range h.evidence {
+		note(evidence, nil)
+	}
 	largest := h.kept[len(h.kept)-1].Checkpoint
-	proven := false
 	for _, known := range append(slices.Clone(anchors), checkpoint) {
 		if at, there := h.find(known.Size); there {
 			kept := h.kept[at].Checkpoint
 			if kept.Root != known.Root {
 				contradicts = true
-				if evidence, err := fork.NewSameSize(kept, known); err == nil {
-					result.Evidence = append(result.Evidence, evidence)
-				}
+				note(fork.NewSameSize(kept, known))
 				continue
 			}
 			// The checkpoint extends what stands here. So it is of one history with
@@ -70,17 +78,17 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 			// itself and linked to it.
 			proven = proven || kept.Size == largest.Size || known.Size == checkpoint.Size && h.consistent(known.Size, largest.Size)
 		}
-		result.Evidence = append(result.Evidence, h.wrongTimes(known, witnesses)...)
+		for _, evidence := range h.wrongTimes(known, keys) {
+			note(evidence, nil)
+		}
 	}
-	result.From, result.To = min(checkpoint.Size, largest.Size), max(checkpoint.Size, largest.Size)
 	switch {
 	case contradicts:
 		result.Relation = Contradiction
 	case proven, checkpoint.Size == 0:
 		result.Relation = Consistent
-	}
-	if result.Relation != NotChecked {
-		result.From, result.To = 0, 0
+	default:
+		result.From, result.To = min(checkpoint.Size, largest.Size), max(checkpoint.Size, largest.Size)
 	}
 	return result
 }
@@ -88,11 +96,11 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 // wrongTimes finds witnesses that cosigned a smaller of two trees after the
 // larger. Time stamps are compared as they stand first, and cosignatures verified
 // only where those run backwards.
-func (h *history) wrongTimes(checkpoint *tlog.SignedCheckpoint, witnesses []tlog.VerifierKey) []*fork.Evidence {
+func (h *history) wrongTimes(checkpoint *tlog.SignedCheckpoint, keys []tlog.VerifierKey) []*fork.Evidence {
 	var found []*fork.Evidence
-	for _, witness := range witnesses {
+	for _, witness := range keys {
 		earliest, latest := times(checkpoint, witness)
-		if latest == 0 {
+		if latest == 0 || !witness.Type.Cosigns() || witness.Name == checkpoint.Origin {
 			continue
 		}
 		for _, k := range h.kept {

@@ -93,6 +93,17 @@ func (m *Memory) Largest(origin string) (Kept, bool) {
 	return Kept{}, false
 }
 
+// Newest returns the newest fresh time of all logs, in POSIX seconds; 0: none.
+func (m *Memory) Newest() uint64 {
+	newest := uint64(0)
+	for _, h := range m.logs {
+		for _, k := range h.kept {
+			newest = max(newest, k.Fresh)
+		}
+	}
+	return newest
+}
+
 // Evidence returns what is remembered against a log or a witness of it.
 func (m *Memory) Evidence(origin string) []*fork.Evidence {
 	if h := m.logs[origin]; h != nil {

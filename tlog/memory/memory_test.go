@@ -56,6 +56,11 @@ func add(t testing.TB, m *memory.Memory, newest memory.Kept, proven ...memory.Ke
 	}
 }
 
+// logKey is the key of every log of one origin.
+func logKey(t testing.TB) []tlog.VerifierKey {
+	return []tlog.VerifierKey{tlogtest.NewLog(t, origin).Key.Verifier()}
+}
+
 func sizes(m *memory.Memory) (list []uint64) {
 	for _, k := range m.Checkpoints(origin) {
 		list = append(list, k.Checkpoint.Size)
@@ -79,25 +84,26 @@ func TestCompare(t *testing.T) {
 	other := log.Fork(9)
 	other.Add([]byte("x"), []byte("y"), []byte("z"))
 	var m memory.Memory
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, nil), memory.FirstSeen)
+	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.FirstSeen)
 	add(t, &m, kept(log, 10, 0))
 
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, nil), memory.Consistent)
-	wantRelation(t, m.Compare(other.Checkpoint(10), nil, nil), memory.Contradiction, fork.SameSize)
-	larger := m.Compare(log.Checkpoint(12), nil, nil)
+	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.Consistent)
+	wantRelation(t, m.Compare(other.Checkpoint(10), nil, logKey(t)), memory.Contradiction, fork.SameSize)
+	wantRelation(t, m.Compare(other.Checkpoint(10), nil, nil), memory.Contradiction) // the kept one is signed by a key of the past
+	larger := m.Compare(log.Checkpoint(12), nil, logKey(t))
 	wantRelation(t, larger, memory.NotChecked)
 	if larger.From != 10 || larger.To != 12 {
 		t.Errorf("a proof is missing from %d to %d", larger.From, larger.To)
 	}
 	// Two sizes without a proof are no evidence, whoever signed them.
-	wantRelation(t, m.Compare(other.Checkpoint(12), nil, nil), memory.NotChecked)
-	wantRelation(t, m.Compare(log.Checkpoint(12), []*tlog.SignedCheckpoint{log.Checkpoint(10)}, nil), memory.Consistent)
-	wantRelation(t, m.Compare(log.Checkpoint(12), []*tlog.SignedCheckpoint{log.Checkpoint(8)}, nil), memory.NotChecked)
-	wantRelation(t, m.Compare(other.Checkpoint(12), []*tlog.SignedCheckpoint{other.Checkpoint(10)}, nil), memory.Contradiction, fork.SameSize)
+	wantRelation(t, m.Compare(other.Checkpoint(12), nil, logKey(t)), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(12), []*tlog.SignedCheckpoint{log.Checkpoint(10)}, logKey(t)), memory.Consistent)
+	wantRelation(t, m.Compare(log.Checkpoint(12), []*tlog.SignedCheckpoint{log.Checkpoint(8)}, logKey(t)), memory.NotChecked)
+	wantRelation(t, m.Compare(other.Checkpoint(12), []*tlog.SignedCheckpoint{other.Checkpoint(10)}, logKey(t)), memory.Contradiction, fork.SameSize)
 	// A smaller checkpoint that is seen later may be another node's.
-	wantRelation(t, m.Compare(log.Checkpoint(9), nil, nil), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(9), nil, logKey(t)), memory.NotChecked)
 	// Another log is another history.
-	wantRelation(t, m.Compare(grown(t, "log.example/other", 10).Checkpoint(10), nil, nil), memory.FirstSeen)
+	wantRelation(t, m.Compare(grown(t, "log.example/other", 10).Checkpoint(10), nil, logKey(t)), memory.FirstSeen)
 }
 
 // TestLinks: what was proven once stays proven, by way of what extends both.
@@ -106,20 +112,20 @@ func TestLinks(t *testing.T) {
 	var m memory.Memory
 	add(t, &m, kept(log, 20, 2), kept(log, 10, 1))
 	add(t, &m, kept(log, 15, 3))
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, nil), memory.Consistent)
-	wantRelation(t, m.Compare(log.Checkpoint(15), nil, nil), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.Consistent)
+	wantRelation(t, m.Compare(log.Checkpoint(15), nil, logKey(t)), memory.NotChecked)
 	add(t, &m, kept(log, 30, 4), kept(log, 15, 3))
-	wantRelation(t, m.Compare(log.Checkpoint(15), nil, nil), memory.Consistent)
-	wantRelation(t, m.Compare(log.Checkpoint(20), nil, nil), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(15), nil, logKey(t)), memory.Consistent)
+	wantRelation(t, m.Compare(log.Checkpoint(20), nil, logKey(t)), memory.NotChecked)
 	if diff := cmp.Diff([]memory.Gap{{From: 20, To: 30}}, m.Gaps(origin)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 	// 10 is extended by 20, and 20 by nothing that is kept: no word about 30.
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, nil), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.NotChecked)
 	if evidence, err := m.Reconcile(origin, 20, 30, log.Root(20), log.Consistency(20, 30)); err != nil || evidence != nil {
 		t.Fatalf("got %v, %v", evidence, err)
 	}
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, nil), memory.Consistent)
+	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.Consistent)
 	if gaps := m.Gaps(origin); len(gaps) != 0 {
 		t.Errorf("gaps are left: %v", gaps)
 	}
@@ -147,9 +153,12 @@ func TestReconcileFindsTheFork(t *testing.T) {
 	if err := evidence.Verify(log.Key.Verifier()); err != nil {
 		t.Error(err)
 	}
+	if got := m.Compare(log.Checkpoint(40), nil, nil); got.Relation != memory.NotChecked {
+		t.Errorf("a key that is trusted no more: got %s", got.Relation)
+	}
 	// For good, and for whatever the log shows from now on.
 	for range 3 {
-		wantRelation(t, m.Compare(log.Checkpoint(40), nil, nil), memory.Contradiction, fork.Prefix)
+		wantRelation(t, m.Compare(log.Checkpoint(40), nil, logKey(t)), memory.Contradiction, fork.Prefix)
 		m = *reread(t, &m)
 	}
 }
@@ -170,7 +179,7 @@ func TestContradictionIsKept(t *testing.T) {
 	for size := uint64(13); size < 400; size++ {
 		add(t, &m, kept(log, size, int(size)))
 	}
-	wantRelation(t, m.Compare(log.Checkpoint(400), nil, nil), memory.Contradiction, fork.SameSize)
+	wantRelation(t, m.Compare(log.Checkpoint(400), nil, logKey(t)), memory.Contradiction, fork.SameSize)
 	if again, err := m.Add(kept(other, 10, 0)); err != nil || len(again) != 0 {
 		t.Errorf("found again: %v, %v", again, err)
 	}
@@ -180,6 +189,9 @@ func TestContradictionIsKept(t *testing.T) {
 func TestWitnessTime(t *testing.T) {
 	log := grown(t, origin, 20)
 	w1, w2 := witness(t, "w1"), witness(t, "w2")
+	if m := (&memory.Memory{}); m.Newest() != 0 {
+		t.Errorf("nothing remembered is from %d", m.Newest())
+	}
 	keys := []tlog.VerifierKey{w1.Key.Verifier(), w2.Key.Verifier()}
 	var m memory.Memory
 	add(t, &m, kept(log, 10, 5, w1, w2))
@@ -196,10 +208,13 @@ func TestWitnessTime(t *testing.T) {
 		}
 	}
 	// Of another origin, by another witness, by nobody's key: nothing.
-	wantRelation(t, m.Compare(two(9, 6, 6), nil, nil), memory.NotChecked)
+	wantRelation(t, m.Compare(two(9, 6, 6), nil, logKey(t)), memory.NotChecked)
 	// A checkpoint that is cosigned anew keeps its earliest time, too.
 	add(t, &m, kept(log, 10, 50, w1, w2))
 	wantRelation(t, m.Compare(two(9, 6, 4), nil, keys), memory.NotChecked, fork.WitnessTime)
+	if m.Newest() != uint64(after(50).Unix()) {
+		t.Errorf("the newest fresh time is %d", m.Newest())
+	}
 	if lines := len(m.Checkpoints(origin)[0].Checkpoint.Note.Signatures); lines != 5 {
 		t.Errorf("%d lines are kept, want the log's and two of each witness", lines)
 	}
@@ -240,7 +255,7 @@ func TestBounds(t *testing.T) {
 	if got[len(got)-1] != 300 || len(got) < 2 {
 		t.Errorf("kept %v", got)
 	}
-	if evidence := m.Compare(long(300).Checkpoint, nil, nil); evidence.Relation != memory.Consistent {
+	if evidence := m.Compare(long(300).Checkpoint, nil, logKey(t)); evidence.Relation != memory.Consistent {
 		t.Errorf("got %v", evidence)
 	}
 	// An empty log says nothing.
