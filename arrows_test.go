@@ -21,7 +21,7 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "monitor", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "monitor", "roll", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
@@ -42,6 +42,8 @@ var rooms = map[string][]string{
 	"log/remote":       {"tlog/bundle", "tlog/policy"},
 	"monitor":          {"monitor/audit", "log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
 	"monitor/audit":    {"log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
+	"roll":             {"roll/remote", "monitor/audit", "log/remote", "release/register", "tlog/policy", "tlog/fork"},
+	"roll/remote":      {"release"},
 	"client":           {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "log/remote"},
 	"client/memory":    {"verify", "tlog/memory", "tlog/fork"},
 	"node":             {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/measure", "log/remote"},

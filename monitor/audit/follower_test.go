@@ -158,4 +158,3 @@ func refused(t *testing.T, f *audit.Follower, code audit.Code) *audit.Error {
 	}
 	return failure
 }
-
