@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/muster-log/muster/release"
@@ -13,17 +12,17 @@ import (
 // quorum: a renewal keeps its age, and a struck entry counts for none.
 func (j *judgement) minimumAge() finding {
 	limit := j.trust.requirements.MinimumAge
-	if limit.None() {
-		return waived("")
-	}
 	expected := "witnessed at least " + limit.String() + " ago"
 	oldest := j.oldest()
-	if oldest == nil {
-		return fail(expected, "every entry of the release is struck")
+	found := "every entry of the release is struck"
+	if oldest != nil {
+		j.witnessed = j.knownTime(oldest.index)
+		found = fmt.Sprintf("index %d witnessed since %s, now %s", oldest.index, release.FormatTime(j.witnessed), release.FormatTime(j.now))
 	}
-	known := j.knownTime(oldest.index)
-	found := fmt.Sprintf("index %d witnessed since %s, now %s", oldest.index, release.FormatTime(known), release.FormatTime(j.now))
-	if j.now.Before(known.Add(limit.Value())) {
+	switch {
+	case limit.None():
+		return waived(found)
+	case oldest == nil, j.now.Before(j.witnessed.Add(limit.Value())):
 		return fail(expected, found)
 	}
 	return pass(expected, found)
@@ -53,27 +52,4 @@ func (j *judgement) knownTime(index uint64) time.Time {
 		}
 	}
 	return stamp(known)
-}
-
-// rollAge needs the roll's judgement, which is not part of a verdict yet. A roll
-// in the bundle is decoded and has no effect: the finding says so.
-func (j *judgement) rollAge() finding {
-	found := "rolls are not judged"
-	if len(j.rolls) > 0 {
-		found = "the roll at index " + strconv.FormatUint(j.rolls[0].index, 10) + " is not judged"
-	}
-	limit := j.trust.requirements.RollMaxAge
-	if limit.None() {
-		return waived(found)
-	}
-	return undecided("a roll younger than "+limit.String(), found+": set rollMaxAge to none, or take a version that judges them")
-}
-
-// consistency needs a memory of the log's checkpoints, and is given none.
-func (j *judgement) consistency() finding {
-	const found = "no memory of this log was given"
-	if j.trust.requirements.Consistency == ConsistencyRequired {
-		return undecided("", found)
-	}
-	return finding{status: StatusNotChecked, found: found}
 }

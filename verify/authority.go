@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
@@ -68,12 +69,29 @@ func (j *judgement) authorityChain() finding {
 	return pass("", fmt.Sprintf("version %d at index %d", newest.Authority.Version, newest.Index))
 }
 
-func (j *judgement) authorityOrigin() finding {
-	newest := j.chain.Newest()
-	found := newest.Authority.Origin
-	if at, retired := j.chain.Retired(); retired {
-		return fail("an authority of "+j.bundle.Origin, fmt.Sprintf("the log was retired at index %d in favour of %s", at, found))
+// authorityComplete finds a version that somebody left out by what names it.
+// One that nothing in the bundle names is missed by a memory of it, or by the
+// age of a roll.
+func (j *judgement) authorityComplete() finding {
+	links := j.chain.Links()
+	for _, e := range slices.Concat(j.releases, j.images, j.rolls) {
+		named := e.prepared.Statement.Authority()
+		if !slices.ContainsFunc(links, func(l *register.Link) bool { return l.Digest == named }) {
+			return fail("", fmt.Sprintf("%s names %s, which the bundle lacks", indexed(e.index), named))
+		}
 	}
+	return pass("", fmt.Sprintf("%d versions", len(links)))
+}
+
+func (j *judgement) logRetired() finding {
+	if at, retired := j.chain.Retired(); retired {
+		return fail("", fmt.Sprintf("retired at index %d in favour of %s", at, j.chain.Newest().Authority.Origin))
+	}
+	return pass("", "no authority retires it")
+}
+
+func (j *judgement) authorityOrigin() finding {
+	found := j.chain.Newest().Authority.Origin
 	if found != j.bundle.Origin {
 		return fail("an authority of "+j.bundle.Origin, found)
 	}

@@ -116,7 +116,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 		{"an authority that its predecessor did not sign", verify.CodeAuthorityChain, func(t *testing.T) (*site, *bundle.Bundle) {
 			s := newSite(t)
 			s.rotate(func(a *release.Authority) {
-				a.Keys = siteKeys("root1", "root2", "root3", "ci", "rel1", "rel2", "rel3", "new1", "new2")
+				a.Keys = siteKeys("root1", "root2", "root3", "ci", "rel1", "rel2", "rel3", "wd", "roll", "new1", "new2")
 				a.Roles[slices.IndexFunc(a.Roles, func(r release.Role) bool { return r.Name == release.RoleRoot })] = siteRole(release.RoleRoot, 2, "new1", "new2")
 			}, "new1", "new2")
 			s.standard()
@@ -129,7 +129,17 @@ func TestEveryCheckCanFail(t *testing.T) {
 			s.standard()
 			return s, s.bundle(0, 2, 3, 4, 5)
 		}},
-		{"a retired log", verify.CodeAuthorityOrigin, func(t *testing.T) (*site, *bundle.Bundle) {
+		{"a rotation left out", verify.CodeAuthorityComplete, func(t *testing.T) (*site, *bundle.Bundle) {
+			s := newSite(t)
+			s.rotate(func(a *release.Authority) { a.Limits.ReleaseDays = 89 })
+			s.standard()
+			return s, s.bundle(0, 2, 3, 4)
+		}},
+		{"the log of another authority", verify.CodeAuthorityOrigin, func(t *testing.T) (*site, *bundle.Bundle) {
+			s := newSite(t, func(a *release.Authority) { a.Origin = "log.example/other" }).standard()
+			return s, s.bundle()
+		}},
+		{"a retired log", verify.CodeLogRetired, func(t *testing.T) (*site, *bundle.Bundle) {
 			s, _ := standard(t)
 			s.rotate(func(a *release.Authority) { a.Origin = "log.example/next" })
 			return s, s.bundle()
@@ -271,6 +281,33 @@ func TestEveryCheckCanFail(t *testing.T) {
 			s.requirements.MinimumSecurityVersion = map[string]uint64{"model/llama": 2}
 			return s, b
 		}},
+		{"no roll where an age is asked", verify.CodeRoll, func(t *testing.T) (*site, *bundle.Bundle) {
+			s, b := standard(t)
+			s.requirements.RollMaxAge = siteDuration(t, "1d")
+			return s, b
+		}},
+		{"a roll of another product", verify.CodeRollProduct, rolled(func(s *site) { s.roll(func(r *release.Roll) { r.Product = "acme/other" }) })},
+		{"a roll by rules that are not built", verify.CodeRollRules, rolled(func(s *site) { s.roll(func(r *release.Roll) { r.Rules = 2 }) })},
+		{"a roll across a rotation", verify.CodeRollAuthority, rolled(func(s *site) {
+			roll := s.stateRoll()
+			s.rotate(func(a *release.Authority) { a.Limits.ReleaseDays = 89 })
+			roll.Authority = s.inForce
+			s.logRoll(roll, "roll")
+		})},
+		{"a roll signed by a release key", verify.CodeRollSignatures, rolled(func(s *site) { s.logRoll(s.stateRoll(), "rel1") })},
+		{"a stolen roll key", verify.CodeRollStruck, rolled(func(s *site) {
+			s.roll()
+			s.rotate(compromise("roll", 4))
+		})},
+		{"a roll older than the release", verify.CodeRollSize, rolled(func(s *site) { s.roll(func(r *release.Roll) { r.Size = 3 }) })},
+		{"a roll without the release", verify.CodeRollLive, rolled(func(s *site) { s.roll(func(r *release.Roll) { r.Live = nil }) })},
+		{"a roll without its anchor", verify.CodeRollAnchor, rolled(func(s *site) { s.roll() })},
+		{"a roll too old", verify.CodeRollAge, func(t *testing.T) (*site, *bundle.Bundle) {
+			s := newSite(t)
+			anchor := s.live()
+			s.clock = s.clock.Add(day)
+			return s, s.log.Bundle(s.checkpoint(5), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 4)
+		}},
 	}
 	tested := make(map[verify.Code]bool)
 	for _, tt := range tests {
@@ -288,12 +325,22 @@ func TestEveryCheckCanFail(t *testing.T) {
 	for _, c := range s.judge(marshal(t, b)).Checks {
 		switch c.Code {
 		case verify.CodeBundleForm: // TestC2BundlesOfAnotherForm
-		case verify.CodeRollAge, verify.CodeConsistency, verify.CodeRuntimeState, verify.CodeGPU: // cannot fail yet
+		case verify.CodeConsistency, verify.CodeRuntimeState, verify.CodeGPU: // cannot fail yet
 		default:
 			if !tested[c.Code] {
 				t.Errorf("no test makes %s fail", c.Code)
 			}
 		}
+	}
+}
+
+// rolled makes the standard log with a roll of a test, and a bundle of all of it
+// without anchors. No age is asked of the roll.
+func rolled(add func(*site)) func(t *testing.T) (*site, *bundle.Bundle) {
+	return func(t *testing.T) (*site, *bundle.Bundle) {
+		s := newSite(t).standard()
+		add(s)
+		return s, s.bundle()
 	}
 }
 
@@ -320,15 +367,12 @@ func compromise(name string, from uint64) func(*release.Authority) {
 func TestUnknownWhereARequiredCheckIsNotMade(t *testing.T) {
 	s := newSite(t).standard()
 	data := marshal(t, s.bundle())
-	s.requirements.RollMaxAge = siteDuration(t, "1d")
+	s.requirements.Consistency = verify.ConsistencyRequired
 	v := s.judge(data)
-	wantStatus(t, v, verify.Unknown, verify.CodeRollAge, verify.StatusNotChecked)
+	wantStatus(t, v, verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
 	if v.ExitCode() != 3 {
 		t.Errorf("exit code %d, want 3", v.ExitCode())
 	}
-	s.requirements.RollMaxAge = siteDuration(t, "none")
-	s.requirements.Consistency = verify.ConsistencyRequired
-	wantStatus(t, s.judge(data), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
 	// A check that failed decides, whatever was not made.
 	s.requirements.Channels = []string{"lab"}
 	wantFail(t, s.judge(data), verify.CodeChannel)

@@ -106,7 +106,7 @@ func (j *judgement) checkAnchors() finding {
 				return refused("", where, err)
 			}
 		}
-		j.anchors = append(j.anchors, anchor{size: checkpoint.Size, tally: j.count(cosignatures)})
+		j.anchors = append(j.anchors, anchor{size: checkpoint.Size, root: checkpoint.Root, tally: j.count(cosignatures)})
 	}
 	return pass("", fmt.Sprintf("%d anchors", len(j.anchors)))
 }

@@ -29,7 +29,10 @@ var releaseChecks = []check{
 
 	{CodeAuthorityPin, "the pinned authority as entry 0", []Code{CodeEntries}, (*judgement).authorityPin},
 	{CodeAuthorityChain, "every version, signed by the one before and by itself", []Code{CodeInclusion, CodeAuthorityPin}, (*judgement).authorityChain},
-	{CodeAuthorityOrigin, "an authority of this log", []Code{CodeAuthorityChain}, (*judgement).authorityOrigin},
+	{CodeAuthorityComplete, "authorities that stand in the bundle", []Code{CodeAuthorityChain}, (*judgement).authorityComplete},
+	{CodeLogRetired, "a log in use", []Code{CodeAuthorityChain}, (*judgement).logRetired},
+	{CodeAuthorityOrigin, "an authority of this log", []Code{CodeLogRetired}, (*judgement).authorityOrigin},
+	{CodeAuthorityVersion, "no version below the one remembered", []Code{CodeAuthorityChain}, (*judgement).authorityVersion},
 	{CodeAuthorityExpires, "an authority in force", []Code{CodeAuthorityChain}, (*judgement).authorityExpires},
 
 	{CodeRelease, "one release", []Code{CodeEntries}, (*judgement).oneRelease},
@@ -47,8 +50,18 @@ var releaseChecks = []check{
 	{CodeMinimumAge, "a release witnessed long enough ago", []Code{CodeQuorum, CodeAnchors, CodeReleaseSignatures}, (*judgement).minimumAge},
 	{CodeMinimumSecurityVersion, "images not below their minimum", []Code{CodeImages}, (*judgement).minimumSecurityVersion},
 
-	{CodeRollAge, "a roll young enough", nil, (*judgement).rollAge},
-	{CodeConsistency, "nothing remembered contradicted", nil, (*judgement).consistency},
+	{CodeRoll, "a roll of what is live", []Code{CodeEntries}, (*judgement).oneRoll},
+	{CodeRollProduct, "a roll of the release's product", []Code{CodeRoll, CodeRelease}, ofRoll((*judgement).rollProduct)},
+	{CodeRollRules, "a roll of this log by known rules", []Code{CodeRoll, CodeAuthorityChain}, ofRoll((*judgement).rollRules)},
+	{CodeRollAuthority, "the authority in force at the roll and at its size", []Code{CodeRollRules}, ofRoll((*judgement).rollAuthority)},
+	{CodeRollSignatures, "the roll role's threshold", []Code{CodeRollAuthority}, ofRoll((*judgement).rollSignatures)},
+	{CodeRollStruck, "no compromised key", []Code{CodeRollSignatures}, ofRoll((*judgement).rollStruck)},
+	{CodeRollSize, "a size above the release's index", []Code{CodeRoll, CodeRelease}, ofRoll((*judgement).rollSize)},
+	{CodeRollLive, "a roll that lists the release", []Code{CodeRollProduct, CodeRollSize}, ofRoll((*judgement).rollLive)},
+	{CodeRollAnchor, "the roll's anchor", []Code{CodeRoll, CodeAnchors}, ofRoll((*judgement).rollAnchor)},
+	{CodeRollAge, "a roll young enough", []Code{CodeRollSignatures, CodeRollAnchor}, ofRoll((*judgement).rollAge)},
+	{CodeNewerRoll, "no newer roll that does not list the release", []Code{CodeRelease, CodeAuthorityChain}, (*judgement).newerRoll},
+	{CodeConsistency, "nothing remembered contradicted", []Code{CodeQuorum}, (*judgement).consistency},
 	{CodeRuntimeState, "", nil, unchecked("nothing checks what runs after boot")},
 	{CodeGPU, "", nil, unchecked("nothing checks accelerators")},
 }

@@ -28,9 +28,18 @@ const (
 	// CodeAuthorityChain: the authorities are one chain of versions without gap,
 	// each signed by the roots of the one before and by its own.
 	CodeAuthorityChain Code = "authority-chain"
+	// CodeAuthorityComplete: every release, image and roll in the bundle names an
+	// authority of the chain; else a rotation was left out of the bundle.
+	CodeAuthorityComplete Code = "authority-complete"
+	// CodeLogRetired: no authority of the chain retired the log by naming another
+	// origin after the log's own.
+	CodeLogRetired Code = "log-retired"
 	// CodeAuthorityOrigin: the newest authority declares the bundle's origin;
-	// else the log was retired, or belongs to somebody else.
+	// else the log belongs to somebody else, or is a successor that has not begun.
 	CodeAuthorityOrigin Code = "authority-origin"
+	// CodeAuthorityVersion: no higher version of the authority is remembered, and
+	// no other of the same version.
+	CodeAuthorityVersion Code = "authority-version"
 	// CodeAuthorityExpires: the newest authority has not expired.
 	CodeAuthorityExpires Code = "authority-expires"
 	// CodeRelease: the bundle holds a release, and all in it are of one identity.
@@ -65,8 +74,32 @@ const (
 	CodeMinimumAge Code = "minimum-age"
 	// CodeMinimumSecurityVersion: no image is below its minimumSecurityVersion.
 	CodeMinimumSecurityVersion Code = "minimum-security-version"
-	// CodeRollAge: what is live was said no longer than rollMaxAge ago.
+	// CodeRoll: the bundle holds a roll. The checks of the roll are waived together
+	// where it holds none and rollMaxAge is none.
+	CodeRoll Code = "roll"
+	// CodeRollProduct: the roll is of the release's product.
+	CodeRollProduct Code = "roll-product"
+	// CodeRollRules: the roll is of the bundle's origin, made by rules that are
+	// built, at a size that the log had before it.
+	CodeRollRules Code = "roll-rules"
+	// CodeRollAuthority: the authority that the roll names was in force at its
+	// index and at its size, and had not expired when it was issued.
+	CodeRollAuthority Code = "roll-authority"
+	// CodeRollSignatures: the roll role of that authority signed it.
+	CodeRollSignatures Code = "roll-signatures"
+	// CodeRollStruck: no authority strikes the roll for a compromised key.
+	CodeRollStruck Code = "roll-struck"
+	// CodeRollSize: the roll is of a size above the release's index.
+	CodeRollSize Code = "roll-size"
+	// CodeRollLive: the roll lists the release that is judged.
+	CodeRollLive Code = "roll-live"
+	// CodeRollAnchor: an anchor of exactly the roll's size and root meets the quorum.
+	CodeRollAnchor Code = "roll-anchor"
+	// CodeRollAge: the roll is no older than rollMaxAge.
 	CodeRollAge Code = "roll-age"
+	// CodeNewerRoll: no newer roll is remembered, or the newest remembered lists
+	// the release.
+	CodeNewerRoll Code = "newer-roll"
 	// CodeConsistency: the checkpoint contradicts nothing remembered.
 	CodeConsistency Code = "consistency"
 	// CodeRuntimeState: what the software does after boot. Nothing checks it.

@@ -8,6 +8,7 @@ import (
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
+	"github.com/muster-log/muster/tlog/fork"
 	"github.com/muster-log/muster/tlog/policy"
 )
 
@@ -15,13 +16,18 @@ import (
 // the later of the caller's clock and the newest fresh time that it has verified
 // before. The same arguments make the same verdict. Its cost is bounded by the
 // bounds of a bundle, whatever stands in it.
-func Bundle(data []byte, trust *Trust, now time.Time) *Verdict {
-	j := &judgement{trust: trust, data: data, clock: now, now: now}
+func Bundle(data []byte, trust *Trust, now time.Time, options ...Option) *Verdict {
+	j := &judgement{trust: trust, data: data, wall: now, clock: now, now: now}
+	for _, option := range options {
+		option(j)
+	}
 	v := &Verdict{About: AboutRelease, Assurance: AssuranceNone}
 	v.Checks = j.run(releaseChecks)
 	v.Result = result(v.Checks)
 	v.Deadline = j.deadline
 	v.Judged = j.about()
+	v.Evidence = j.evidence
+	v.Learned = j.learn()
 	return v
 }
 
@@ -29,7 +35,8 @@ func Bundle(data []byte, trust *Trust, now time.Time) *Verdict {
 type judgement struct {
 	trust *Trust
 	data  []byte
-	clock time.Time // the caller's now
+	wall  time.Time // the caller's now
+	clock time.Time // the later of that and what is remembered
 	now   time.Time // the later of that and every fresh time verified so far
 	made  []Check
 
@@ -43,12 +50,19 @@ type judgement struct {
 	chain                                *register.Chain
 	judged                               *entry // the release of highest index
 
-	deadline time.Time
+	witnessed time.Time // known time of the oldest entry of the identity; zero: not known
+	rollSince time.Time // what the roll's age counts from; zero: not known
+	deadline  time.Time
+
+	memory   *Memory                   // nil: none
+	liars    map[string]*fork.Evidence // by verifier key; nil: not looked for yet
+	evidence []*fork.Evidence          // found by consistency
 }
 
 // anchor is an anchor of the bundle and what its checked cosignatures amount to.
 type anchor struct {
 	size  uint64
+	root  tlog.Hash
 	tally policy.Tally
 }
 
@@ -112,7 +126,7 @@ func result(checks []Check) Result {
 // count tallies checked cosignatures, and moves now up to their fresh time: a
 // clock that is behind the witnesses' is behind.
 func (j *judgement) count(cosignatures []tlog.Cosignature) policy.Tally {
-	tally := j.trust.policy.Tally(cosignatures, j.trust.requirements.Operators, j.trust.requirements.LogOperator, j.clock)
+	tally := j.trust.policy.Tally(j.honest(cosignatures), j.trust.requirements.Operators, j.trust.requirements.LogOperator, j.clock)
 	if fresh := stamp(tally.Fresh); tally.Met && j.now.Before(fresh) {
 		j.now = fresh
 	}
@@ -144,6 +158,14 @@ func (j *judgement) about() Judged {
 	}
 	if j.judged != nil {
 		about.Release, about.Digest, about.Index = j.judged.release(), j.judged.prepared.Digest, j.judged.index
+	}
+	about.Witnessed = j.witnessed
+	if len(j.rolls) == 1 {
+		roll := j.rolls[0]
+		about.Roll = &JudgedRoll{Roll: roll.roll(), Digest: roll.prepared.Digest, Index: roll.index}
+		if !j.rollSince.IsZero() {
+			about.Roll.Since, about.Roll.Age = j.rollSince, j.now.Sub(j.rollSince)
+		}
 	}
 	for _, e := range j.images {
 		about.Images = append(about.Images, JudgedImage{Image: e.image(), Digest: e.prepared.Digest, Index: e.index})

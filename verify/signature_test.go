@@ -176,8 +176,8 @@ func TestC11ReleaseAfterRetirement(t *testing.T) {
 	s.rotate(func(a *release.Authority) { a.Origin = "log.example/next" })
 	s.release([]release.Digest{system})
 	v := s.judge(marshal(t, s.bundle()))
-	wantFail(t, v, verify.CodeAuthorityOrigin)
-	if c, _ := v.Check(verify.CodeAuthorityOrigin); !strings.Contains(c.Found, "retired at index 2") {
+	wantFail(t, v, verify.CodeLogRetired)
+	if c, _ := v.Check(verify.CodeLogRetired); !strings.Contains(c.Found, "retired at index 2") {
 		t.Errorf("found %s", c.Found)
 	}
 	wantStatus(t, v, verify.Fail, verify.CodeReleaseSignatures, verify.StatusFail)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
@@ -25,7 +26,7 @@ const (
 var siteStart = time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
 
 // site is a log with its witnesses, and a relying party that trusts them. It logs
-// whatever a test wants: the rules of the register are not asked.
+// whatever a test wants: the rules of the register are asked for a roll alone.
 type site struct {
 	testing.TB
 	log       *tlogtest.Log
@@ -53,10 +54,12 @@ func newSite(tb testing.TB, changes ...func(*release.Authority)) *site {
 			siteRole(release.RoleRoot, 2, "root1", "root2", "root3"),
 			siteRole(release.RoleImage, 1, "ci"),
 			siteRole(release.RoleRelease, 2, "rel1", "rel2", "rel3"),
+			siteRole(release.RoleWithdraw, 1, "wd"),
+			siteRole(release.RoleRoll, 1, "roll"),
 		},
 		Channels: []release.Channel{{Name: "lab", Mode: release.ModeResearch}, {Name: "stable", Mode: release.ModeProduction}},
 		Limits:   release.Limits{PublishWithinDays: 30, ReleaseDays: 90},
-		Keys:     siteKeys("root1", "root2", "root3", "ci", "rel1", "rel2", "rel3"),
+		Keys:     siteKeys("root1", "root2", "root3", "ci", "rel1", "rel2", "rel3", "wd", "roll"),
 	}
 	for _, change := range changes {
 		change(first)
@@ -183,6 +186,73 @@ func (s *site) standard() *site {
 	_, model := s.model()
 	s.release([]release.Digest{system, model})
 	return s
+}
+
+// withdraw logs a withdrawal of an image or a release.
+func (s *site) withdraw(target release.Digest) release.Digest {
+	s.Helper()
+	statement, err := release.NewWithdrawal(&release.Withdrawal{Issued: s.clock, Authority: s.inForce, Product: siteProduct, Target: target, Reason: release.ReasonVulnerability})
+	_, digest := s.add(statement, err, "wd")
+	return digest
+}
+
+// state is what the rules make of the log.
+func (s *site) state() *register.State {
+	s.Helper()
+	var entries [][]byte
+	for index := range s.log.Size() {
+		entries = append(entries, s.log.Entry(index))
+	}
+	state := register.New(s.log.Origin)
+	state.ApplyAll(entries)
+	return state
+}
+
+// stateRoll states what is live now, which is what the register says.
+func (s *site) stateRoll() *release.Roll {
+	s.Helper()
+	roll := &release.Roll{
+		Issued: s.clock, Authority: s.inForce, Product: siteProduct, Origin: s.log.Origin,
+		Size: s.log.Size(), Root: release.Digest(s.log.Root(s.log.Size())), Rules: release.RollRules,
+	}
+	for _, live := range s.state().Live(siteProduct) {
+		roll.Live = append(roll.Live, live.Digest)
+	}
+	return roll
+}
+
+// roll logs a roll of what is live now and returns its anchor, cosigned now.
+func (s *site) roll(changes ...func(*release.Roll)) *tlog.SignedCheckpoint {
+	s.Helper()
+	anchor, roll := s.checkpoint(s.log.Size()), s.stateRoll()
+	for _, change := range changes {
+		change(roll)
+	}
+	s.logRoll(roll, "roll")
+	return anchor
+}
+
+func (s *site) logRoll(roll *release.Roll, signers ...string) uint64 {
+	s.Helper()
+	statement, err := release.NewRoll(roll)
+	index, _ := s.add(statement, err, signers...)
+	return index
+}
+
+// live is standard with a roll, at index 4, of which an age is asked; it returns
+// the roll's anchor.
+func (s *site) live() *tlog.SignedCheckpoint {
+	s.Helper()
+	s.standard()
+	s.requirements.RollMaxAge = siteDuration(s, "1d")
+	return s.roll()
+}
+
+// staple returns the bytes of a bundle of these entries, under a checkpoint of the
+// whole log, with an anchor.
+func (s *site) staple(anchor *tlog.SignedCheckpoint, indices ...uint64) []byte {
+	s.Helper()
+	return marshal(s, s.log.Bundle(s.checkpoint(s.log.Size()), []*tlog.SignedCheckpoint{anchor}, indices...))
 }
 
 // checkpoint is cosigned now by the witnesses of these numbers; by all without any.

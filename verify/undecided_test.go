@@ -87,21 +87,6 @@ func TestProfileThatIsNotBuilt(t *testing.T) {
 	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeEntries)
 }
 
-// TestRollIsNamedAsNotJudged: a roll in the bundle neither helps nor is it passed
-// over in silence.
-func TestRollIsNamedAsNotJudged(t *testing.T) {
-	s := newSite(t).standard()
-	statement, err := release.NewRoll(&release.Roll{Issued: s.clock, Authority: s.inForce, Product: siteProduct, Origin: siteOrigin, Size: 4, Root: release.Digest(s.log.Root(4)), Rules: release.RollRules})
-	index, _ := s.add(statement, err, "rel1")
-	v := s.judge(marshal(t, s.bundle()))
-	wantStatus(t, v, verify.Pass, verify.CodeRollAge, verify.StatusWaived)
-	if c, _ := v.Check(verify.CodeRollAge); index != 4 || c.Found != "the roll at index 4 is not judged" {
-		t.Errorf("found %q", c.Found)
-	}
-	s.requirements.RollMaxAge = siteDuration(t, "99999d")
-	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeRollAge, verify.StatusNotChecked)
-}
-
 // TestClockBehindTheWitnesses: now is the latest of the clock and what a quorum
 // has signed, on the checkpoint or on an anchor.
 func TestClockBehindTheWitnesses(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog/fork"
 )
 
 // About says what a verdict is about.
@@ -75,6 +76,12 @@ type Verdict struct {
 	// Judged is what the verdict is about, as far as it could be read; it is no
 	// part of the verdict's JSON, and to be believed only under Pass.
 	Judged Judged
+	// Learned is what a memory that was given is to Merge and store, whatever the
+	// result; empty without one. Evidence is what holds against the log, or a
+	// witness of it, together with what was remembered. Both are no part of the
+	// verdict's JSON: a client tells a node nothing that it remembers.
+	Learned  *Memory
+	Evidence []*fork.Evidence
 }
 
 // Judged is the release that a verdict is about, with what stands around it.
@@ -87,6 +94,11 @@ type Judged struct {
 	Release *release.Release
 	Digest  release.Digest
 	Index   uint64
+	// Witnessed is the time since which a quorum is known to have seen the oldest
+	// entry of the release's identity in the bundle; zero: not known.
+	Witnessed time.Time
+	// Roll is nil if the bundle has none.
+	Roll *JudgedRoll
 	// Images are those of the bundle, by index.
 	Images []JudgedImage
 }
@@ -96,6 +108,17 @@ type JudgedImage struct {
 	Image  *release.Image
 	Digest release.Digest // payload digest
 	Index  uint64
+}
+
+// JudgedRoll is the roll that says what is live.
+type JudgedRoll struct {
+	Roll   *release.Roll
+	Digest release.Digest // payload digest
+	Index  uint64
+	// Since is what its age counts from, the earlier of its own time and the fresh
+	// time of its anchor, and Age that age; both are zero without that anchor.
+	Since time.Time
+	Age   time.Duration
 }
 
 // Check returns the check with a code.
