@@ -200,8 +200,8 @@ func TestLivePage(t *testing.T) {
 	withdrawal, _ := s.Sign(s.Withdrawal(model))
 	s.Submit(withdrawal)
 	getPage(t, s, "/").contains(t, "Nothing of this product is live.")
-	getPage(t, s, "/entries/3").contains(t, "withdrawn", "Do not use it. The reason: entry 4")
-	getPage(t, s, "/entries/2").contains(t, "withdrawn", "The reason: entry 4")
+	getPage(t, s, "/entries/3").contains(t, "withdrawn", "Do not use it. Withdrawn by: entry 4")
+	getPage(t, s, "/entries/2").contains(t, "withdrawn", "Withdrawn by: entry 4")
 }
 
 // TestLivePageIsBounded: a log of many products does not make a page without end.

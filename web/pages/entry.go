@@ -34,6 +34,8 @@ type entryView struct {
 	Code, Reason string
 	Signers      signersView
 	Images       []imageLine
+	Changes      []fact // of an authority, against the version before
+	Effects      []effectsView
 	Artifacts    []release.Artifact
 	Measurements []measurementView
 	Witnessed    time.Time
@@ -75,7 +77,10 @@ func (p *Pages) entry(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	view := p.describe(ctx, index, data)
+	view, err := p.describe(ctx, index, data)
+	if err != nil {
+		return err
+	}
 	view.Commands = p.commands(c, view)
 	return render(c, http.StatusOK, "entry", frame{Title: view.Title, Origin: p.config.Log.Origin(), Here: "entry", View: view})
 }
@@ -94,7 +99,7 @@ func (p *Pages) notPublished(c echo.Context, index uint64) error {
 }
 
 // describe gathers what is known of a published entry.
-func (p *Pages) describe(ctx context.Context, index uint64, data []byte) entryView {
+func (p *Pages) describe(ctx context.Context, index uint64, data []byte) (entryView, error) {
 	number := strconv.FormatUint(index, 10)
 	view := entryView{Index: index, Published: true, Title: "Entry " + number, Base: "/api/v1/entries/" + number, File: "entry-" + number, Witnessed: p.witnessed(ctx, index)}
 	envelope, err := release.ParseEnvelope(data)
@@ -110,6 +115,7 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) entryVi
 			statement = nil
 		}
 	}
+	admitted := false
 	indices := make(map[release.Digest]uint64)
 	newest, _ := p.config.Log.Checkpoint()
 	size := newest.Checkpoint.Size
@@ -124,19 +130,39 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) entryVi
 			return
 		}
 		view.Signers = signersOf(state, record, envelope, statement)
+		if own, ok := statement.Predicate.(*release.Authority); ok && record.Status == register.StatusAdmitted {
+			if before, _ := state.AuthorityAt(index); before != nil {
+				view.Changes = changes(before, own)
+			}
+		}
+		admitted = record.Status == register.StatusAdmitted
 		for _, digest := range digestsOf(statement) {
 			if at, ok := state.Lookup(digest); ok && at < size {
 				indices[digest] = at
 			}
 		}
 	})
-	if statement != nil {
-		view.state(statement, indices)
-		if approved, ok := statement.Predicate.(*release.Release); ok {
-			view.Images = p.images(ctx, approved.Images, indices)
+	if statement == nil {
+		return view, nil
+	}
+	view.state(statement, indices)
+	switch stated := statement.Predicate.(type) {
+	case *release.Release:
+		view.Images = p.images(ctx, stated.Images, indices)
+	case *release.Roll:
+		named, err := p.rollCheckpoint(ctx, stated)
+		if err != nil {
+			return view, err
+		}
+		view.Facts = append(view.Facts, named)
+	}
+	if admitted {
+		var err error
+		if view.Effects, err = p.effects(ctx, index, size, statement); err != nil {
+			return view, err
 		}
 	}
-	return view
+	return view, nil
 }
 
 // indented lays JSON out for reading. What is signed is the text without it.

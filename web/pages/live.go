@@ -51,6 +51,14 @@ type retiredView struct {
 type productView struct {
 	Name     string
 	Channels []channelView
+	Roll     rollLine
+}
+
+// rollLine is the newest roll of a product that is not struck.
+type rollLine struct {
+	Logged bool
+	Index  uint64
+	Issued time.Time
 }
 
 type channelView struct {
@@ -87,6 +95,7 @@ func (p *Pages) live(c echo.Context) error {
 	type found struct {
 		product string
 		live    []register.LiveRelease
+		roll    rollLine
 	}
 	var all []found
 	modes := make(map[string]release.Mode)
@@ -109,7 +118,12 @@ func (p *Pages) live(c echo.Context) error {
 		view.More = max(0, len(products)-maxProducts)
 		for _, product := range products[:len(products)-view.More] {
 			live, _ := state.LiveAt(product, size)
-			all = append(all, found{product, live})
+			roll := rollLine{}
+			if roll.Index, roll.Logged = state.NewestRoll(product, size); roll.Logged {
+				record, _ := state.Entry(roll.Index)
+				roll.Issued = record.Issued
+			}
+			all = append(all, found{product, live, roll})
 			for _, entry := range live {
 				for _, image := range entry.Images {
 					if index, ok := state.Lookup(image); ok {
@@ -120,7 +134,7 @@ func (p *Pages) live(c echo.Context) error {
 		}
 	})
 	for _, f := range all {
-		product := productView{Name: f.product}
+		product := productView{Name: f.product, Roll: f.roll}
 		for _, channel := range byChannel(f.live, modes) {
 			shown := channelView{Name: channel[0].Channel, Mode: modes[channel[0].Channel]}
 			shown.More = max(0, len(channel)-maxLiveShown)

@@ -213,6 +213,13 @@ func rowOf(record log.Record, state *register.State, size uint64) rowView {
 		row.What = "version " + record.Version
 	case record.Version != "":
 		row.What = record.Version
+	case record.Type == release.TypeWithdrawal:
+		row.What = "withdrawal"
+		if kept, ok := state.Entry(record.Index); ok && kept.Status == register.StatusAdmitted {
+			row.What += " of entry " + strconv.FormatUint(kept.Target, 10)
+		}
+	case record.Type == release.TypeRoll:
+		row.What = "roll at entry " + strconv.FormatUint(record.Index, 10)
 	default:
 		row.What = "entry " + strconv.FormatUint(record.Index, 10)
 	}

@@ -11,7 +11,7 @@ type stateView struct {
 	Word     string
 	Sentence string
 	By       []uint64
-	Label    string // says what By are
+	Label    string // says what By are: "Withdrawn by"
 	Tone     string // good, quiet, bad
 }
 
@@ -36,8 +36,17 @@ func stateOf(t release.Type, standing register.Standing) stateView {
 		return stateView{Word: string(standing.Word), Tone: "bad", By: standing.By, Label: "The reason"}
 	}
 	view := stateView{Word: known.word, Sentence: known.sentence, By: standing.By, Label: "The reason", Tone: known.tone}
-	if standing.Word == register.WordLive && t == release.TypeImage {
-		view.Sentence, view.Label = "It is live.", "Named by"
+	switch standing.Word {
+	case register.WordLive:
+		view.Label = "Named by"
+	case register.WordWithdrawn:
+		view.Label = "Withdrawn by"
+	case register.WordStruck:
+		view.Label = "Struck by"
+	case register.WordImageStruck:
+		view.Label = "Struck images"
+	case register.WordSuperseded:
+		view.Label = "Superseded by"
 	}
 	return view
 }

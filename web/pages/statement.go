@@ -105,8 +105,7 @@ func (v *entryView) authority(stated *release.Authority) {
 	for i, channel := range stated.Channels {
 		v.Facts = append(v.Facts, fact{Name: "Channels", Same: i > 0, Text: channel.Name + ", for images of mode " + string(channel.Mode)})
 	}
-	v.text("Limits", fmt.Sprintf("an image is published within %s, a release lasts at most %s",
-		plural(stated.Limits.PublishWithinDays, "day", "days"), plural(stated.Limits.ReleaseDays, "day", "days")))
+	v.text("Limits", limitsText(stated.Limits))
 	for _, role := range stated.Roles {
 		v.text("Role "+string(role.Name), fmt.Sprintf("%d of %s must sign%s", role.Threshold, plural(len(role.Keys), "key", "keys"), scope(role)))
 		for _, id := range role.Keys {
@@ -116,6 +115,10 @@ func (v *entryView) authority(stated *release.Authority) {
 	for i, bad := range stated.Compromised {
 		v.Facts = append(v.Facts, fact{Name: "Compromised", Same: i > 0, Digest: bad.KeyID.String(), Text: fmt.Sprintf("in %s from entry %d on", bad.Origin, bad.From)})
 	}
+}
+
+func limitsText(limits release.Limits) string {
+	return fmt.Sprintf("an image is published within %s, a release lasts at most %s", plural(limits.PublishWithinDays, "day", "days"), plural(limits.ReleaseDays, "day", "days"))
 }
 
 // scope says to what a role is limited.

@@ -1,0 +1,144 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+)
+
+// maxEffects bounds a list of entries that another acts on.
+const maxEffects = 25
+
+// effectsView is what an entry does to others: a list of them, with how each
+// stands.
+type effectsView struct {
+	Heading string
+	None    string // what is said where the list is empty
+	Rows    []effectRow
+	More    int // entries that are not listed
+}
+
+type effectRow struct {
+	Index uint64
+	What  string
+	Type  string
+	State stateView
+}
+
+// effects gathers what a withdrawal, an authority or a roll does to others, from
+// the register and the search index.
+func (p *Pages) effects(ctx context.Context, index, size uint64, statement *release.Statement) ([]effectsView, error) {
+	switch stated := statement.Predicate.(type) {
+	case *release.Withdrawal:
+		return p.withdrawalEffects(ctx, size, statement, stated)
+	case *release.Authority:
+		if len(stated.Compromised) == 0 {
+			return nil, nil
+		}
+		var struck []uint64
+		p.config.Log.View(func(state *register.State) { struck = state.StruckBy(index, size) })
+		view, err := p.effectRows(ctx, size, struck)
+		view.Heading, view.None = "Struck by it", "No entry of this log is struck by it."
+		return []effectsView{view}, err
+	}
+	return nil, nil
+}
+
+// withdrawalEffects lists what a withdrawal covers, and the releases that lift it
+// for themselves.
+func (p *Pages) withdrawalEffects(ctx context.Context, size uint64, statement *release.Statement, stated *release.Withdrawal) ([]effectsView, error) {
+	payload, err := statement.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	own := (&release.Envelope{Payload: payload}).PayloadDigest()
+	covered, err := p.mentioning(ctx, stated.Target, size, log.RelationPayload, log.RelationImage)
+	if err != nil {
+		return nil, err
+	}
+	// A release is withdrawn under its identity: all its entries are.
+	p.config.Log.View(func(state *register.State) {
+		for _, at := range slices.Clone(covered) {
+			if record, ok := state.Entry(at); ok && record.Digest == stated.Target && !record.Identity.IsZero() {
+				covered = append(covered, state.Identity(record.Identity)...)
+			}
+		}
+	})
+	covered = slices.DeleteFunc(covered, func(at uint64) bool { return at >= size })
+	slices.Sort(covered)
+	lifted, err := p.mentioning(ctx, own, size, log.RelationReinstates)
+	if err != nil {
+		return nil, err
+	}
+	covers, err := p.effectRows(ctx, size, slices.Compact(covered))
+	if err != nil {
+		return nil, err
+	}
+	covers.Heading, covers.None = "What it covers", "Nothing that this log has published."
+	views := []effectsView{covers}
+	if len(lifted) > 0 {
+		reinstated, err := p.effectRows(ctx, size, lifted)
+		if err != nil {
+			return nil, err
+		}
+		reinstated.Heading = "Reinstated by"
+		views = append(views, reinstated)
+	}
+	return views, nil
+}
+
+// mentioning returns the admitted entries below size that mention a digest in one
+// of some ways, ascending.
+func (p *Pages) mentioning(ctx context.Context, digest release.Digest, size uint64, relations ...log.Relation) ([]uint64, error) {
+	matches, err := p.config.Index.Find(ctx, log.DigestQuery{Prefix: digest.String(), Before: size, Limit: 8 * maxEffects})
+	if err != nil {
+		return nil, err
+	}
+	var indices []uint64
+	p.config.Log.View(func(state *register.State) {
+		for _, match := range matches {
+			record, _ := state.Entry(match.Index)
+			if slices.Contains(relations, match.Relation) && record.Status == register.StatusAdmitted {
+				indices = append(indices, match.Index)
+			}
+		}
+	})
+	return indices, nil
+}
+
+// effectRows describes entries; those above maxEffects are counted.
+func (p *Pages) effectRows(ctx context.Context, size uint64, indices []uint64) (effectsView, error) {
+	view := effectsView{More: max(0, len(indices)-maxEffects)}
+	indices = indices[:len(indices)-view.More]
+	records, err := p.config.Index.Records(ctx, indices)
+	if err != nil {
+		return view, err
+	}
+	p.config.Log.View(func(state *register.State) {
+		for _, record := range records {
+			row := rowOf(record, state, size)
+			view.Rows = append(view.Rows, effectRow{Index: record.Index, What: row.What, Type: row.Type, State: row.State})
+		}
+	})
+	return view, nil
+}
+
+// rollCheckpoint says whether the checkpoint that a roll names is one that this
+// log has published.
+func (p *Pages) rollCheckpoint(ctx context.Context, roll *release.Roll) (fact, error) {
+	anchor, err := p.config.Log.CheckpointAt(ctx, roll.Size)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fact{Name: "Checkpoint", Text: "none of that size was published here: no client accepts the roll"}, nil
+	case err != nil:
+		return fact{}, err
+	case release.Digest(anchor.Checkpoint.Root) != roll.Root:
+		return fact{Name: "Checkpoint", Text: "the one of that size has another root: no client accepts the roll"}, nil
+	}
+	return fact{Name: "Checkpoint", Text: "published here with this size and root"}, nil
+}
