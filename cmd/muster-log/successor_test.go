@@ -124,7 +124,7 @@ func (c *succession) verdict(data, policyFile, logOperator string) *verify.Verdi
 		return d
 	}
 	trust, err := verify.NewTrust(p, &verify.Requirements{Authority: c.issuer.Digest, Products: []string{logtest.Product}, Channels: []string{"stable"},
-		RollMaxAge: age("none"), CheckpointMaxAge: age("1d"), MinimumAge: age("none"),
+		RollMaxAge: age("1h"), CheckpointMaxAge: age("1d"), MinimumAge: age("none"),
 		Operators: map[string]string{"w0": "Operator 0", "w1": "Operator 1", "w2": "Operator 2"}, LogOperator: logOperator})
 	if err != nil {
 		c.t.Fatal(err)
