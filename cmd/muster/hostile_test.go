@@ -98,7 +98,7 @@ func TestReleaseListOfHostileLogs(t *testing.T) {
 	l := newTestLog(t)
 	policyFile := l.files(t, "{}")[1]
 	list := func(s *site) []string {
-		return []string{"release", "list", "--log", s.serve(t), "--policy", policyFile}
+		return []string{"release", "list", "--verified", "--log", s.serve(t), "--policy", policyFile}
 	}
 	entries := func(log interface{ Entry(uint64) []byte }, order ...uint64) (data []byte) {
 		for _, index := range order {
@@ -157,7 +157,7 @@ func TestReleaseListOfHostileLogs(t *testing.T) {
 
 	// The log's own policy proves nothing, and the list says so.
 	own := l.site(l.Log, l.cosigned(l.Log, 7, testTime))
-	if text := want(t, exitcode.Verified, "", "release", "list", "--log", own.serve(t)); !strings.Contains(text.out, "the log's own policy, which is not pinned") {
+	if text := want(t, exitcode.Verified, "", "release", "list", "--verified", "--log", own.serve(t)); !strings.Contains(text.out, "the log's own policy, which is not pinned") {
 		t.Errorf("got %s", text.out)
 	}
 }

@@ -18,7 +18,8 @@ func (a *app) imageCommand() *cobra.Command {
 		a.attachCommand(release.TypeImage),
 		a.statusCommand(release.TypeImage),
 		a.submitCommand(release.TypeImage),
-		a.showCommand(release.TypeImage)))
+		a.showCommand(release.TypeImage),
+		a.diffCommand(release.TypeImage)))
 }
 
 type imageOptions struct {

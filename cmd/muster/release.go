@@ -19,7 +19,9 @@ func (a *app) releaseCommand() *cobra.Command {
 		a.statusCommand(release.TypeRelease),
 		a.submitCommand(release.TypeRelease),
 		a.showCommand(release.TypeRelease),
-		a.releaseListCommand())))
+		a.releaseListCommand(),
+		a.diffCommand(release.TypeRelease),
+		a.releaseDownloadCommand())))
 }
 
 type releaseOptions struct {

@@ -1,125 +1,126 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/exitcode"
-	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
-	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/verify"
 )
 
-// maxReplay and maxReplayBytes bound what release list reads of a log, in entries
-// and in their bytes: 2 KiB for each entry. Who follows a larger log runs a monitor.
-const (
-	maxReplay      = 1 << 20
-	maxReplayBytes = 2 << 30
-)
+// listFilter says which releases are listed.
+type listFilter struct {
+	product, channel, since string
+	all                     bool
+	limit                   int
+	// issued and first are what since says: issued at or after, logged at or after.
+	issued time.Time
+	first  uint64
+}
 
 func (a *app) releaseListCommand() *cobra.Command {
 	var source logSource
-	var product string
-	var all bool
+	var filter listFilter
+	var verified bool
 	cmd := &cobra.Command{
-		Use:   "list --log URL [--policy FILE] [--product NAME] [--all]",
-		Short: "replay the log, and list the releases in it",
-		Long: `Reads every entry of the log, checks that they are the tree of its checkpoint, replays
-the rules, and lists the releases that are live; with --all the others too, with how
-they stand. Nothing is taken from the log's own word but the entries.`,
+		Use:   "list --log URL [--policy FILE] [--verified] [--since TIME|DURATION|INDEX] [--product NAME] [--channel NAME] [--all]",
+		Short: "list the releases in a log, by its index or by replaying it",
+		Long: `Lists the releases that are live; with --all the others too, with how they stand.
+
+By default the log's search index is asked. That is quick, and it is the log's word
+alone: an index can leave out what it likes. With --verified every entry of the log
+is read, checked to be the tree of its checkpoint, and judged by the rules; nothing
+is taken from the log's own word but the entries. Both print the same.
+
+--since takes a time (2027-01-15T00:00:00Z), a date (2027-01-15, its first second,
+UTC) or a duration back from now (30d, 12h): releases issued then or later. A bare
+number is an index: releases logged there or later.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.parseSince(cmd, &filter); err != nil {
+				return err
+			}
+			if filter.limit < 0 {
+				return usage(cmd, fmt.Errorf("--limit %d: want a number of releases, or 0 for all", filter.limit))
+			}
 			s, err := a.open(cmd, source)
 			if err != nil {
 				return err
 			}
 			defer s.client.Close()
-			listing, err := s.replay(cmd.Context(), a.progress())
+			var l *listing
+			if verified {
+				l, err = a.listVerified(cmd.Context(), s, &filter)
+			} else {
+				l, err = s.listIndexed(cmd.Context(), &filter)
+			}
 			if err != nil {
 				return err
 			}
-			return a.printReleases(listing, s.basis(), product, all)
+			l.order(filter.limit)
+			return a.printReleases(l, s.basis())
 		},
 	}
 	source.flags(cmd)
-	cmd.Flags().StringVar(&product, "product", "", "of this product only")
-	cmd.Flags().BoolVar(&all, "all", false, "list releases that are not live, too")
+	flags := cmd.Flags()
+	flags.BoolVar(&verified, "verified", false, "read and judge the whole log instead of trusting its index")
+	flags.StringVar(&filter.since, "since", "", "issued at or after a time, or a duration back from now; or logged at or after an index")
+	flags.StringVar(&filter.product, "product", "", "of this product only")
+	flags.StringVar(&filter.channel, "channel", "", "of this channel only")
+	flags.BoolVar(&filter.all, "all", false, "list releases that are not live, too")
+	flags.IntVar(&filter.limit, "limit", 0, "at most so many releases, the newest in the log (default: all)")
 	return cmd
 }
 
-// listing is a replayed log.
+// parseSince reads --since.
+func (a *app) parseSince(cmd *cobra.Command, f *listFilter) (err error) {
+	if f.since == "" {
+		return nil
+	}
+	if index, err := strconv.ParseUint(f.since, 10, 53); err == nil && strconv.FormatUint(index, 10) == f.since {
+		f.first = index
+		return nil
+	}
+	if back, err := verify.ParseDuration(f.since); err == nil && !back.None() {
+		f.issued = a.now().Add(-back.Value())
+		return nil
+	}
+	if f.issued, err = release.ParseTime(f.since); err == nil {
+		return nil
+	}
+	if f.issued, err = time.Parse(time.DateOnly, f.since); err == nil {
+		return nil
+	}
+	return usage(cmd, fmt.Errorf("--since %s: want a time such as 2027-01-15T00:00:00Z, a date such as 2027-01-15, a duration such as 30d, or an index such as 17", quote(f.since)))
+}
+
+// takes tells whether a release is listed.
+func (f *listFilter) takes(r *listedJSON) bool {
+	return (f.product == "" || r.Product == f.product) && (f.channel == "" || r.Channel == f.channel) &&
+		(f.all || r.Standing == register.WordLive) && r.Index >= f.first && !r.issued.Before(f.issued)
+}
+
+// listing is what release list prints.
 type listing struct {
-	checkpoint *tlog.SignedCheckpoint
-	state      *register.State
-	releases   []listedRelease
-}
-
-type listedRelease struct {
-	index  uint64
-	digest release.Digest
-	stated *release.Release
-}
-
-// replay reads the whole log under its newest checkpoint.
-func (s *session) replay(ctx context.Context, report progress.Reporter) (*listing, error) {
-	data, err := s.client.Checkpoint(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
-	}
-	checkpoint, _, err := s.checkpoint(ctx, data, "checkpoint")
-	if err != nil {
-		return nil, err
-	}
-	if checkpoint.Size > maxReplay {
-		return nil, fail(exitcode.Unknown, "log-too-large", "follow a log of this size with a monitor", fmt.Errorf("the log has %d entries, want at most %d", checkpoint.Size, maxReplay))
-	}
-	l := &listing{checkpoint: checkpoint, state: register.New(checkpoint.Origin)}
-	frontier, err := tlog.NewFrontier(ctx, 0, s.client)
-	if err != nil {
-		return nil, err
-	}
-	read := int64(0)
-	report.Start("replaying "+quote(checkpoint.Origin), -1)
-	defer report.Done()
-	for first := uint64(0); first < checkpoint.Size; first += tlog.TileWidth {
-		number := first / tlog.TileWidth
-		entries, err := s.client.ReadEntries(ctx, number, tlog.PartialWidth(0, number, checkpoint.Size))
-		if err != nil {
-			return nil, fmt.Errorf("entries from %d: %w", first, err)
-		}
-		for _, entry := range entries {
-			frontier.Append(tlog.LeafHash(entry))
-			report.Add(int64(len(entry)))
-			read += int64(len(entry))
-		}
-		if read > maxReplayBytes {
-			return nil, fail(exitcode.Unknown, "log-too-large", "follow a log of this size with a monitor",
-				fmt.Errorf("the log's entries up to %d have %d bytes, want at most %d", first, read, int64(maxReplayBytes)))
-		}
-		l.apply(entries)
-	}
-	if frontier.Root() != checkpoint.Root {
-		return nil, fail(exitcode.Refused, "entries-contradict-checkpoint", "keep the checkpoint, and tell a monitor",
-			fmt.Errorf("the log's entries have root %s at size %d, its checkpoint says %s", frontier.Root(), checkpoint.Size, checkpoint.Root))
-	}
-	return l, nil
-}
-
-// apply replays entries and notes the releases among them.
-func (l *listing) apply(entries [][]byte) {
-	for _, outcome := range l.state.ApplyAll(entries) {
-		if outcome.Prepared == nil {
-			continue
-		}
-		if stated, ok := outcome.Prepared.Statement.Predicate.(*release.Release); ok {
-			l.releases = append(l.releases, listedRelease{outcome.Index, outcome.Digest, stated})
-		}
-	}
+	Origin string `json:"origin"`
+	Size   uint64 `json:"size"`
+	// Verified: replayed; else it is what the log's index says.
+	Verified bool `json:"verified"`
+	// Void and Unknown count entries of all types; an index does not say them.
+	Void    *uint64 `json:"void,omitempty"`
+	Unknown *uint64 `json:"unknown,omitempty"`
+	// More: there are releases that --limit leaves out.
+	More     bool         `json:"more"`
+	Releases []listedJSON `json:"releases"`
 }
 
 // listedJSON is a release as release list prints it.
@@ -130,40 +131,82 @@ type listedJSON struct {
 	Product  string         `json:"product"`
 	Channel  string         `json:"channel"`
 	Version  string         `json:"version"`
+	Issued   string         `json:"issued"`
 	NotAfter string         `json:"notAfter"`
 	Standing register.Word  `json:"standing"`
 	Why      string         `json:"why"`
+
+	issued time.Time
 }
 
-func (a *app) printReleases(l *listing, basis, product string, all bool) error {
-	result := struct {
-		Origin   string       `json:"origin"`
-		Size     uint64       `json:"size"`
-		Void     uint64       `json:"void"`
-		Unknown  uint64       `json:"unknown"`
-		Releases []listedJSON `json:"releases"`
-	}{l.checkpoint.Origin, l.checkpoint.Size, l.state.Void(), l.state.Unknown(), []listedJSON{}}
-	for _, listed := range l.releases {
-		standing, _ := l.state.Why(listed.index)
-		if product != "" && listed.stated.Product != product || !all && standing.Word != register.WordLive {
-			continue
-		}
-		result.Releases = append(result.Releases, listedJSON{listed.index, listed.digest, listed.stated.Identity(), listed.stated.Product,
-			listed.stated.Channel, listed.stated.Version, release.FormatTime(listed.stated.NotAfter), standing.Word, standing.String()})
+// order leaves the newest releases in the log, and sorts them by product, then
+// index.
+func (l *listing) order(limit int) {
+	slices.SortFunc(l.Releases, func(x, y listedJSON) int { return cmp.Compare(x.Index, y.Index) })
+	if more := len(l.Releases) - limit; limit > 0 && more > 0 {
+		l.Releases, l.More = l.Releases[more:], true
 	}
-	slices.SortStableFunc(result.Releases, func(x, y listedJSON) int { return strings.Compare(x.Product, y.Product) })
-	return a.print(result, func(p *page) {
-		p.line("log %s at size %d, replayed, verified with %s", quote(result.Origin), result.Size, basis)
-		if result.Void+result.Unknown > 0 {
-			p.line("%d void and %d unknown entries: tell a monitor", result.Void, result.Unknown)
+	slices.SortStableFunc(l.Releases, func(x, y listedJSON) int { return strings.Compare(x.Product, y.Product) })
+}
+
+// listVerified replays the log.
+func (a *app) listVerified(ctx context.Context, s *session, filter *listFilter) (*listing, error) {
+	type found struct {
+		index  uint64
+		digest release.Digest
+		stated *release.Release
+	}
+	var all []found
+	follower, err := a.replay(ctx, s, func(outcome register.Outcome) {
+		if outcome.Prepared == nil {
+			return
 		}
-		if len(result.Releases) == 0 {
+		if stated, ok := outcome.Prepared.Statement.Predicate.(*release.Release); ok {
+			all = append(all, found{outcome.Index, outcome.Digest, stated})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	state := follower.State()
+	void, unknown := state.Void(), state.Unknown()
+	l := &listing{Origin: state.Origin(), Size: state.Size(), Verified: true, Void: &void, Unknown: &unknown, Releases: []listedJSON{}}
+	for _, f := range all {
+		standing, _ := state.Why(f.index)
+		listed := listedJSON{f.index, f.digest, f.stated.Identity(), f.stated.Product, f.stated.Channel, f.stated.Version,
+			release.FormatTime(f.stated.Issued), release.FormatTime(f.stated.NotAfter), standing.Word, standing.String(), f.stated.Issued}
+		if filter.takes(&listed) {
+			l.Releases = append(l.Releases, listed)
+		}
+	}
+	return l, nil
+}
+
+func (a *app) printReleases(l *listing, basis string) error {
+	return a.print(l, func(p *page) {
+		if l.Verified {
+			p.line("log %s at size %d, replayed, verified with %s", quote(l.Origin), l.Size, basis)
+			if *l.Void+*l.Unknown > 0 {
+				p.line("%d void and %d unknown entries: tell a monitor", *l.Void, *l.Unknown)
+			}
+		} else {
+			p.line("log %s at size %d, as its index says: a convenience, not a proof; --verified replays the log", quote(l.Origin), l.Size)
+		}
+		if len(l.Releases) == 0 {
 			p.line("no releases")
 			return
 		}
-		p.row("INDEX", "PRODUCT", "CHANNEL", "VERSION", "VALID UNTIL", "STANDING", "DIGEST")
-		for _, r := range result.Releases {
-			p.row(fmt.Sprint(r.Index), r.Product, r.Channel, r.Version, r.NotAfter, r.Why, r.Digest.String())
+		p.row("INDEX", "PRODUCT", "CHANNEL", "VERSION", "ISSUED", "VALID UNTIL", "STANDING", "DIGEST")
+		for _, r := range l.Releases {
+			p.row(fmt.Sprint(r.Index), r.Product, r.Channel, r.Version, r.Issued, r.NotAfter, r.Why, r.Digest.String())
+		}
+		if l.More {
+			p.line("and older ones: raise --limit")
 		}
 	})
+}
+
+// tooMany is a log whose list is longer than a command line reads.
+func tooMany(err error) error {
+	return fail(exitcode.Unknown, "log-too-large", "ask for less with --since, --limit, --product or --channel, or follow a log of this size with a monitor", err)
 }
