@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -242,8 +243,9 @@ func TestSuccessor(t *testing.T) {
 		t.Errorf("home page: %s", page)
 	}
 	after := old.waitStatus("/api/v1/entries/4/bundle", http.StatusOK)
-	if v := c.verdict(after, m.Policy, "log.example"); v.Result != verify.Fail {
-		t.Errorf("a bundle of the retired log: %s", v.Result)
+	v := c.verdict(after, m.Policy, "log.example")
+	if retired := slices.IndexFunc(v.Checks, func(check verify.Check) bool { return check.Code == verify.CodeLogRetired }); v.Result != verify.Fail || retired < 0 || v.Checks[retired].Status != verify.StatusFail {
+		t.Errorf("a bundle of the retired log: %+v", v)
 	}
 	old.waitLog(`msg="this log is retired"`)
 }
@@ -310,4 +312,36 @@ func TestSuccessorRefuses(t *testing.T) {
 	}
 	// A chain that holds the version needs no file beside it, and the same is no other.
 	must(t, "muster-log", c.flags("--origin", successorOrigin, "--successor-of", whole, "--authority", third)...)
+}
+
+// TestSuccessorPage: the commands of docs/successor.md have the flags it says.
+func TestSuccessorPage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "successor.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for line := range strings.Lines(string(page)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || !strings.HasPrefix(line, "       ") || words[0] != "muster-log" && words[0] != "muster-witness" {
+			continue
+		}
+		var command []string
+		for _, word := range words[1:] {
+			if strings.HasPrefix(word, "-") {
+				break
+			}
+			command = append(command, word)
+		}
+		help := must(t, words[0], append(command, "--help")...)
+		for _, word := range words[1:] {
+			if name, _, _ := strings.Cut(word, "="); strings.HasPrefix(name, "--") && !strings.Contains(help, "  "+name+" ") {
+				t.Errorf("%s: no flag %s in\n%s", strings.TrimSpace(line), name, help)
+			}
+		}
+		checked++
+	}
+	if checked != 3 {
+		t.Errorf("found %d command lines, want 3", checked)
+	}
 }
