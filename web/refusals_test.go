@@ -106,6 +106,28 @@ func TestL8Refusals(t *testing.T) {
 		{"a security version that falls", image(func(i *release.Image) { i.Name, i.Version, i.SecurityVersion = "llama", "3.2", 0 }), 409, "security-version-falls", "predicate.securityVersion"},
 		{"a security version that leaps", image(func(i *release.Image) { i.Name, i.Version, i.SecurityVersion = "llama", "3.2", 1002 }), 422, "security-version-leaps", "predicate.securityVersion"},
 	}
+	refuseAll(t, s, tests)
+	// A good one still passes; and a withdrawn image is refused from then on.
+	if status, _, body := post(t, s, good); status != http.StatusCreated {
+		t.Errorf("the good entry: %d %s", status, body)
+	}
+	if status, _, body := post(t, s, foreignEntry); status != http.StatusCreated {
+		t.Errorf("an image of another product: %d %s", status, body)
+	}
+	taken, _ := s.Sign(s.Withdrawal(model))
+	s.Submit(taken)
+	status, _, body := post(t, s, named(func(*release.Release) {}))
+	if status != http.StatusConflict || !bytes.Contains(body, []byte(`"code":"image-withdrawn"`)) {
+		t.Errorf("a release of a withdrawn image: %d %s", status, body)
+	}
+	if live, _, text := sendRaw(t, s.URL, http.MethodGet, "/api/v1/entries/"+approved.String(), nil, nil); live != http.StatusOK {
+		t.Errorf("a withdrawn release is still served: %d %s", live, text)
+	}
+}
+
+// refuseAll submits what must be refused, and holds the log to its size.
+func refuseAll(t *testing.T, s *webtest.Site, tests []refused) {
+	t.Helper()
 	before := s.Log.Status().Size
 	for _, test := range tests {
 		status, header, body := post(t, s, test.entry)
@@ -125,22 +147,106 @@ func TestL8Refusals(t *testing.T) {
 	if size := s.Log.Status().Size; size != before {
 		t.Errorf("the refused submissions added %d entries", size-before)
 	}
-	// A good one still passes; and a withdrawn image is refused from then on.
-	if status, _, body := post(t, s, good); status != http.StatusCreated {
-		t.Errorf("the good entry: %d %s", status, body)
+}
+
+// TestL8RefusalsAfterARotation: what an authority has struck, removed and narrowed,
+// and what rolls and reinstatements must say.
+func TestL8RefusalsAfterARotation(t *testing.T) {
+	s := attacked(t, webtest.Options{})
+	s.Advance(15 * 24 * time.Hour)
+	digest := func(index uint64) release.Digest {
+		data, err := s.Log.Entry(t.Context(), index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		envelope, err := release.ParseEnvelope(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return envelope.PayloadDigest()
 	}
-	if status, _, body := post(t, s, foreignEntry); status != http.StatusCreated {
-		t.Errorf("an image of another product: %d %s", status, body)
+	os, model, withdrawal, struck := digest(1), digest(2), digest(5), digest(8)
+	sign := func(predicate release.Predicate, signers ...string) []byte {
+		entry, _ := s.Sign(predicate, signers...)
+		return entry
 	}
-	taken, _ := s.Sign(s.Withdrawal(model))
-	s.Submit(taken)
-	status, _, body := post(t, s, named(func(*release.Release) {}))
-	if status != http.StatusConflict || !bytes.Contains(body, []byte(`"code":"image-withdrawn"`)) {
-		t.Errorf("a release of a withdrawn image: %d %s", status, body)
+	named := func(change func(*release.Release), images ...release.Digest) []byte {
+		stated := s.Release("2027.1", images...)
+		stated.NotAfter = s.Now().AddDate(0, 0, 60)
+		if len(images) == 2 && !slices.Contains(images, struck) {
+			stated.Version = "2026.11" // of this identity
+		}
+		change(stated)
+		return sign(stated, "rel1", "rel2", "rel3")
 	}
-	if live, _, text := sendRaw(t, s.URL, http.MethodGet, "/api/v1/entries/"+approved.String(), nil, nil); live != http.StatusOK {
-		t.Errorf("a withdrawn release is still served: %d %s", live, text)
+	reinstating := func(withdrawals ...release.Digest) func(*release.Release) {
+		return func(r *release.Release) {
+			r.Reinstates = slices.SortedFunc(slices.Values(withdrawals), release.Digest.Compare)
+		}
 	}
+	roll := func(change func(*release.Roll)) []byte {
+		stated := s.Roll()
+		change(stated)
+		return sign(stated)
+	}
+	old := s.Model("other", "1")
+	old.Authority = s.Authority
+	skipped := s.NextAuthority(func(a *release.Authority) { a.Version++ })
+	other := s.NextAuthority(func(a *release.Authority) { a.Previous = &model })
+	none := func(*release.Release) {}
+	refuseAll(t, s, []refused{
+		{"signed by a removed key", sign(s.Model("other", "1"), "ci"), 403, "signer-unknown", "signatures[0]"},
+		{"signed by as many as before", sign(s.Release("2027.1", os), "rel1", "rel2"), 403, "threshold-missed", "signatures"},
+		{"under the authority before", sign(old, "ci2"), 409, "authority-not-in-force", "predicate.authority"},
+		{"a release of a struck image", named(none, os, struck), 409, "image-struck", "subject"},
+		{"a release of a withdrawn image", named(none, os, model), 409, "image-withdrawn", "subject"},
+		{"reinstating what is no withdrawal", named(reinstating(withdrawal, os), os, model), 422, "reinstates-no-withdrawal", "predicate.reinstates"},
+		{"reinstating another's withdrawal", named(reinstating(withdrawal), os), 422, "reinstates-other", "predicate.reinstates"},
+		{"in a channel that has ended", named(func(r *release.Release) { r.Channel = "lab" }, os), 422, "channel-not-listed", "predicate.channel"},
+		{"longer than now allowed", named(func(r *release.Release) { r.NotAfter = s.Now().AddDate(0, 0, 61) }, os), 422, "not-after-too-far", "predicate.notAfter"},
+		{"a version left out", sign(skipped), 409, "version-not-next", "predicate.version"},
+		{"another version before it", sign(other), 409, "previous-not-in-force", "predicate.previous"},
+		{"an OpenPGP key for releases", foreignKeyForReleases(t, s), 400, "key-format-in-role", "predicate.roles"},
+		{"a roll of another log", roll(func(r *release.Roll) { r.Origin = "log.example/other" }), 422, "roll-origin", "subject"},
+		{"a roll by other rules", roll(func(r *release.Roll) { r.Rules = 2 }), 422, "roll-rules", "predicate.rules"},
+		{"a roll of the future", roll(func(r *release.Roll) { r.Size++ }), 422, "roll-size-ahead", "predicate.size"},
+		{"a roll of a size before an older one's", roll(func(r *release.Roll) { r.Size = 2 }), 409, "roll-authority", "predicate.size"},
+		{"a roll across a rotation", roll(func(r *release.Roll) { r.Size = 9 }), 409, "roll-authority", "predicate.size"},
+		{"a roll that lists what is withdrawn", roll(func(r *release.Roll) { r.Live = []release.Digest{digest(6)} }), 409, "roll-live", "predicate.live"},
+		{"a roll of another tree", roll(func(r *release.Roll) { r.Root[0] ^= 1 }), 422, "roll-root", "predicate.root"},
+		{"a withdrawal by the roll's key", sign(s.Withdrawal(os), "roll"), 403, "signer-outside-role", "signatures[0]"},
+		{"a roll by the withdrawal's key", sign(s.Roll(), "wd"), 403, "signer-outside-role", "signatures[0]"},
+	})
+	// What lifts the image's withdrawal and not that of the release is admitted, and
+	// not live.
+	for name, good := range map[string][]byte{"a roll": sign(s.Roll()), "a release": named(reinstating(withdrawal), os, model)} {
+		if status, _, body := post(t, s, good); status != http.StatusCreated {
+			t.Errorf("%s: got %d %s", name, status, body)
+		}
+	}
+	if _, _, body := sendRaw(t, s.URL, http.MethodGet, "/api/v1/live", nil, nil); !strings.Contains(body, `"releases":[]`) {
+		t.Errorf("live: %s", body)
+	}
+}
+
+// foreignKeyForReleases is an authority that gives an OpenPGP key a role in which
+// clients would have to judge it.
+func foreignKeyForReleases(t *testing.T, s *webtest.Site) []byte {
+	t.Helper()
+	statement, err := release.NewAuthority(s.NextAuthority())
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := statement.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := releasetest.KeyFromName("rel1").Key().ID().String()
+	changed := bytes.Replace(payload, []byte(`"`+id+`":{"format":"ed25519"`), []byte(`"`+id+`":{"format":"openpgp"`), 1)
+	if bytes.Equal(changed, payload) {
+		t.Fatalf("the payload holds no key %s: %s", id, payload)
+	}
+	return releasetest.Sign(t, changed, "root1", "root2")
 }
 
 // twice repeats the one signature of an entry.
