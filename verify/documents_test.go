@@ -40,3 +40,34 @@ func TestDocumentListsEveryCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeListsEveryVector, and no other.
+func TestReadmeListsEveryVector(t *testing.T) {
+	text, err := os.ReadFile(vectors + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, there []string
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 || !strings.HasPrefix(cells[1], " `") || strings.Contains(cells[1], ".") || cells[1] == " `now` " {
+			continue
+		}
+		for name := range strings.SplitSeq(cells[1], ",") {
+			listed = append(listed, strings.Trim(name, " `"))
+		}
+	}
+	folders, err := os.ReadDir(vectors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if folder.IsDir() {
+			there = append(there, folder.Name())
+		}
+	}
+	slices.Sort(listed)
+	if diff := cmp.Diff(there, listed); diff != "" {
+		t.Errorf("README.md lists other vectors (-there +listed):\n%s", diff)
+	}
+}

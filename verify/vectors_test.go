@@ -42,10 +42,6 @@ func makeVectors(t *testing.T) map[string]vector {
 	add("entry-changed", s, changeEntry(t, good))
 
 	s = newSite(t).standard()
-	s.requirements.RollMaxAge = siteDuration(t, "1d")
-	add("roll-required", s, good)
-
-	s = newSite(t).standard()
 	s.requirements.Authority = digestOf("another authority")
 	add("another-pin", s, good)
 
@@ -96,6 +92,8 @@ func makeVectors(t *testing.T) map[string]vector {
 	mixed := s.bundle()
 	mixed.Checkpoint = string(s.checkpoint(4, 1, 2).Marshal())
 	add("ml-dsa-cosignature", s, marshal(t, mixed))
+
+	rollVectors(t, func(name string, v vector) { all[name] = v })
 	return all
 }
 
