@@ -82,6 +82,8 @@ func TestRetiredLog(t *testing.T) {
 	if status, _, body := post(t, s, withdrawal); status != http.StatusConflict || !strings.Contains(string(body), `"code":"log-retired"`) || !strings.Contains(string(body), "log2.example/acme") {
 		t.Errorf("a withdrawal: %d %s", status, body)
 	}
+	getPage(t, s, "/entries/3").contains(t, "The log is retired in favour of log2.example/acme , by entry 4")
+	getPage(t, s, "/entries/4").contains(t, "Log retires log.example/acme in favour of log2.example/acme")
 	page := getPage(t, s, "/")
 	page.contains(t, "This log is retired in favour of log2.example/acme , by entry 4")
 }

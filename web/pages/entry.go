@@ -29,6 +29,7 @@ type entryView struct {
 	Note      string // its signers' free text
 	Facts     []fact
 	State     stateView
+	Retired   *retiredView // the log is
 	// Code and Reason say why a void or unknown entry is so; Reason is partly
 	// the entry's own text.
 	Code, Reason string
@@ -123,6 +124,7 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) (entryV
 		record, _ := state.Entry(index)
 		standing, _ := state.WhyAt(index, size)
 		view.State = stateOf(record.Type, standing)
+		view.Retired = retiredAt(state, size)
 		if record.Refusal != nil {
 			view.Code, view.Reason = string(record.Refusal.Code), record.Refusal.Error()
 		}

@@ -48,6 +48,16 @@ type retiredView struct {
 	Successor string
 }
 
+// retiredAt returns nil for a log that was in use at a size.
+func retiredAt(state *register.State, size uint64) *retiredView {
+	index, retired := state.Retired()
+	if !retired || index >= size {
+		return nil
+	}
+	authority, _ := state.AuthorityAt(size)
+	return &retiredView{Index: index, Successor: authority.Origin}
+}
+
 type productView struct {
 	Name     string
 	Channels []channelView
@@ -104,9 +114,7 @@ func (p *Pages) live(c echo.Context) error {
 		view.Void, view.Unknown = state.VoidAt(size), state.UnknownAt(size)
 		if authority, _ := state.AuthorityAt(size); authority != nil {
 			chain := state.AuthorityChain()
-			if index, retired := state.Retired(); retired && index < size {
-				view.Retired = &retiredView{Index: index, Successor: authority.Origin}
-			}
+			view.Retired = retiredAt(state, size)
 			inForce := log.AuthorityStatus{Version: authority.Version, Index: chain[authority.Version-1], Expires: authority.Expires}
 			now := p.config.Now()
 			view.Authority = authorityLine{Version: inForce.Version, Index: inForce.Index, Expires: inForce.Expires, Soon: inForce.ExpiresSoon(now), Past: !now.Before(inForce.Expires)}
