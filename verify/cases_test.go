@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -273,11 +274,20 @@ func TestC11CompromisedKeyBeforeAndAfter(t *testing.T) {
 func TestC11RotationLeftOut(t *testing.T) {
 	s := newSite(t).standard()
 	s.rotate(compromise("rel1", 0))
-	// Without the roll nothing shows that a version was left out: the verdict
-	// says waived, and liveness is what the roll is for.
+	// Nothing in the bundle names the version that was left out, and no roll is asked
+	// for: the verdict says waived.
 	v := s.judge(marshal(t, s.bundle(0, 1, 2, 3)))
 	wantStatus(t, v, verify.Pass, verify.CodeRollAge, verify.StatusWaived)
 	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeStruck)
+
+	// A roll made before it stays good for its age, and no longer.
+	s = newSite(t)
+	anchor := s.live()
+	s.rotate(compromise("rel1", 0))
+	s.clock = s.clock.Add(day - time.Second)
+	data := s.staple(anchor, 0, 1, 2, 3, 4)
+	wantPass(t, s.judgeAt(data, s.clock))
+	wantFail(t, s.judgeAt(data, s.clock.Add(time.Second)), verify.CodeRollAge)
 }
 
 // TestC11RenewalKeepsItsAge: the age counts from the smallest anchor that covers
@@ -338,43 +348,100 @@ func TestDeadlineIsTheEarliest(t *testing.T) {
 	}
 }
 
-// TestC13EveryMemberMatters: each member of the requirements that binds a verdict
-// about a release changes one. The others bind where evidence is judged.
+// bindsWithEvidence are the members that a verdict about a release does not look at.
+var bindsWithEvidence = []string{"Assurance", "SecureBoot", "Firmware", "TestRoots", "Nonce", "Epoch"}
+
+// TestC13EveryMemberMatters changes one member of the requirements at a time under
+// a bundle that passes. A member that is new to the struct has no row and fails.
 func TestC13EveryMemberMatters(t *testing.T) {
-	s := newSite(t).standard()
-	data := marshal(t, s.bundle())
-	members := map[string]func(r *verify.Requirements){
-		"authority":              func(r *verify.Requirements) { r.Authority[31] ^= 1 },
-		"products":               func(r *verify.Requirements) { r.Products = nil },
-		"channels":               func(r *verify.Requirements) { r.Channels = nil },
-		"modes":                  func(r *verify.Requirements) { r.Modes = []release.Mode{} },
-		"rollMaxAge":             func(r *verify.Requirements) { r.RollMaxAge = siteDuration(t, "1d") },
-		"checkpointMaxAge":       func(r *verify.Requirements) { r.CheckpointMaxAge = siteDuration(t, "59m") },
-		"minimumAge":             func(r *verify.Requirements) { r.MinimumAge = siteDuration(t, "2h") },
-		"consistency":            func(r *verify.Requirements) { r.Consistency = verify.ConsistencyRequired },
-		"minimumSecurityVersion": func(r *verify.Requirements) { r.MinimumSecurityVersion = map[string]uint64{"os/node-os": 2} },
-		"operators":              func(r *verify.Requirements) { r.Operators["w1"], r.Operators["w2"] = "Acme", "Acme" },
-		"logOperator":            func(r *verify.Requirements) { r.LogOperator = r.Operators["w1"] },
+	rows := map[string]struct {
+		change func(r *verify.Requirements)
+		result verify.Result
+		code   verify.Code // the check that decides
+	}{
+		"Authority":        {func(r *verify.Requirements) { r.Authority[31] ^= 1 }, verify.Fail, verify.CodeAuthorityPin},
+		"Products":         {func(r *verify.Requirements) { r.Products = nil }, verify.Fail, verify.CodeProduct},
+		"Channels":         {func(r *verify.Requirements) { r.Channels = nil }, verify.Fail, verify.CodeChannel},
+		"Modes":            {func(r *verify.Requirements) { r.Modes = []release.Mode{} }, verify.Fail, verify.CodeModes},
+		"RollMaxAge":       {func(r *verify.Requirements) { r.RollMaxAge = siteDuration(t, "1h") }, verify.Fail, verify.CodeRollAge},
+		"CheckpointMaxAge": {func(r *verify.Requirements) { r.CheckpointMaxAge = siteDuration(t, "1h") }, verify.Fail, verify.CodeCheckpointAge},
+		"MinimumAge":       {func(r *verify.Requirements) { r.MinimumAge = siteDuration(t, "2h") }, verify.Fail, verify.CodeMinimumAge},
+		"Consistency":      {func(r *verify.Requirements) { r.Consistency = verify.ConsistencyRequired }, verify.Unknown, verify.CodeConsistency},
+		"MinimumSecurityVersion": {func(r *verify.Requirements) { r.MinimumSecurityVersion = map[string]uint64{"os/node-os": 2} },
+			verify.Fail, verify.CodeMinimumSecurityVersion},
+		"Operators":   {func(r *verify.Requirements) { r.Operators["w1"] = r.Operators["w2"] }, verify.Fail, verify.CodeQuorum},
+		"LogOperator": {func(r *verify.Requirements) { r.LogOperator = r.Operators["w1"] }, verify.Fail, verify.CodeQuorum},
 	}
-	for name, change := range members {
-		s := newSite(t).standard()
-		if name == "operators" || name == "logOperator" {
-			b := s.bundle()
-			b.Checkpoint = string(s.checkpoint(4, 1, 2).Marshal())
-			data := marshal(t, b)
-			wantPass(t, s.judge(data))
-			change(s.requirements)
-			trust, err := verify.NewTrust(s.policy, s.requirements)
-			if err == nil && verify.Bundle(data, trust, s.clock.Add(time.Hour)).Result == verify.Pass {
-				t.Errorf("%s changes nothing", name)
-			}
+	for member := range reflect.TypeFor[verify.Requirements]().Fields() {
+		row, ok := rows[member.Name]
+		if evidence := slices.Contains(bindsWithEvidence, member.Name); ok == evidence {
+			t.Errorf("%s: changes a verdict about a release: %v; binds with evidence alone: %v", member.Name, ok, evidence)
+		}
+		if !ok {
 			continue
 		}
-		wantPass(t, s.judge(data))
-		change(s.requirements)
-		if v := s.judge(data); v.Result == verify.Pass {
-			t.Errorf("%s changes nothing", name)
-		}
+		t.Run(member.Name, func(t *testing.T) {
+			s := newSite(t)
+			anchor := s.live()
+			data := marshal(t, s.log.Bundle(s.checkpoint(5, 1, 2), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 4))
+			wantPass(t, s.judge(data))
+			row.change(s.requirements)
+			v := s.judge(data)
+			decides := slices.IndexFunc(v.Checks, verify.Check.Decisive)
+			if v.Result != row.result || decides < 0 || v.Checks[decides].Code != row.code {
+				t.Errorf("got %s, decided by check %d, want %s by %s", v.Result, decides, row.result, row.code)
+			}
+		})
+	}
+}
+
+// TestC11EachCaseHasItsCode: what must be refused of a release, in the vectors that
+// show it. A code names what a verifier can see: why a roll does not list a release
+// it does not say.
+func TestC11EachCaseHasItsCode(t *testing.T) {
+	for _, c := range []struct {
+		what, vector string
+		code         verify.Code // empty: survived
+	}{
+		{"OS live but the model another release's", "model-of-another-release", verify.CodeImages},
+		{"an image withdrawn under a live release", "image-withdrawn", verify.CodeRollLive},
+		{"a compromised key's release after from", "release-key-stolen", verify.CodeStruck},
+		{"a compromised key's release before from", "release-key-stolen-later", ""},
+		{"a renewal, age counted from the first", "renewal-keeps-its-age", ""},
+		{"release withdrawn under its identity and renewed without reinstating", "withdrawn-identity-renewed", verify.CodeRollLive},
+		{"an old roll under a fresh checkpoint", "roll-old-under-fresh-checkpoint", verify.CodeRollAge},
+		{"an old roll appended late under a fresh anchor", "roll-held-back", verify.CodeRollAge},
+		{"a thief's renewal struck", "thiefs-renewal-struck", verify.CodeStruck},
+		{"the good entry before it is live again", "thiefs-renewal-left-out", ""},
+		{"a reinstated release renewed without listing the withdrawal again", "reinstated-then-renewed", verify.CodeRollLive},
+		{"roll of another product", "roll-of-another-product", verify.CodeRollProduct},
+		{"roll without this release", "roll-does-not-list", verify.CodeRollLive},
+		{"roll older than this release", "roll-before-the-release", verify.CodeRollSize},
+		{"roll without its anchor", "roll-without-its-anchor", verify.CodeRollAnchor},
+		{"release younger than the minimum age", "younger-than-minimum-age", verify.CodeMinimumAge},
+		{"authority rotated since, across the roll", "roll-under-older-authority", verify.CodeRollAuthority},
+		{"authority rotated since, and the roll's key struck", "roll-key-stolen", verify.CodeRollStruck},
+		{"authority rotated since", "roll-before-a-rotation", ""},
+		{"rotation left out of the bundle", "rotation-left-out", verify.CodeAuthorityComplete},
+		{"a retired log", "retired-log", verify.CodeLogRetired},
+		{"its successor", "successor-log", ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			trust, err := verify.ParseTrust([]byte(readVector(t, c.vector, "log.policy")), []byte(readVector(t, c.vector, "requirements.json")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, err := release.ParseTime(strings.TrimSpace(readVector(t, c.vector, "now")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := verify.Bundle([]byte(readVector(t, c.vector, "bundle.muster")), trust, now)
+			if c.code == "" {
+				wantPass(t, v)
+				return
+			}
+			wantFail(t, v, c.code)
+		})
 	}
 }
 
