@@ -3,7 +3,9 @@ package verify_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -487,5 +489,78 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if len(m.Authorities()) != 16 || len(m.Authorities()[0].Rolls) != 64 {
 		t.Error("something was forgotten")
+	}
+}
+
+// sampleMemory remembers an authority, a roll, and a log that forked.
+func sampleMemory(tb testing.TB) *verify.Memory {
+	tb.Helper()
+	s := newSite(tb)
+	anchor := s.live()
+	c := s.client()
+	wantPass(tb, c.see(s.log.Bundle(s.checkpoint(5), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 4)))
+	other := s.forkAt(4, 5)
+	wantFail(tb, c.see(other.log.Bundle(other.checkpoint(5), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3)), verify.CodeRoll)
+	return c.memory
+}
+
+func TestMemoryFileIsStrict(t *testing.T) {
+	good := memoryText(t, sampleMemory(t))
+	for name, change := range map[string][2]string{
+		"white space":         {`{"authorities":`, `{ "authorities":`},
+		"an unknown member":   {`,"logs":`, `,"hint":1,"logs":`},
+		"no logs":             {`,"logs":[`, `,"log":[`},
+		"no version":          {`"version":1}],"version":1`, `"version":1}],"version":0`},
+		"a version too high":  {`"version":1}],"version":1`, `"version":1}],"version":33`},
+		"a roll of its index": {`"size":4`, `"size":5`},
+		"no product":          {`"product":"acme/ai"`, `"product":""`},
+		"a digest too short":  {`"sha256":"`, `"sha256":"0`},
+		"rolls as a number":   {`"rolls":[`, `"rolls":1,"x":[`},
+	} {
+		changed := strings.Replace(good, change[0], change[1], 1)
+		if changed == good {
+			t.Fatalf("%s: nothing changed in %s", name, good)
+		}
+		if _, err := verify.ParseMemory([]byte(changed)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	for _, data := range []string{"", "{}", "[]", good + "\n", good[:len(good)-1]} {
+		if _, err := verify.ParseMemory([]byte(data)); err == nil {
+			t.Errorf("accepted %.20q of %d bytes", data, len(data))
+		}
+	}
+}
+
+// FuzzParseMemory: what parses has one encoding, and can be judged with.
+func FuzzParseMemory(f *testing.F) {
+	f.Add([]byte(memoryText(f, &verify.Memory{})))
+	f.Add([]byte(memoryText(f, sampleMemory(f))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := verify.ParseMemory(data)
+		if err != nil {
+			return
+		}
+		if again := memoryText(t, m); again != string(data) {
+			t.Errorf("reads %q, writes %q", data, again)
+		}
+		if _, err := (&verify.Memory{}).Merge(m); err != nil {
+			t.Errorf("does not fit into an empty one: %v", err)
+		}
+	})
+}
+
+// TestDocumentedMemory: the example of the documentation is what this code writes.
+func TestDocumentedMemory(t *testing.T) {
+	s := newSite(t)
+	anchor := s.live()
+	c := s.client()
+	wantPass(t, c.see(s.log.Bundle(s.checkpoint(5), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 4)))
+	text, err := os.ReadFile("../docs/formats/memory.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if example := "\n    " + memoryText(t, c.memory) + "\n"; !strings.Contains(string(text), example) {
+		t.Errorf("docs/formats/memory.md does not show, as a line of its own:%s", example)
 	}
 }
