@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
@@ -92,7 +93,7 @@ func article(what release.Type) string {
 }
 
 // release returns the release that the bundle is of, the one of highest index, and
-// its images, which must all be there.
+// its images by kind and name; all must be there.
 func (l *loggedBundle) release() (*loggedStatement, []loggedStatement, error) {
 	if len(l.releases) == 0 {
 		return nil, nil, fail(exitcode.Refused, "no-release", "ask for the index or the digest of a release: muster release list", fmt.Errorf("the bundle holds no release"))
@@ -107,6 +108,7 @@ func (l *loggedBundle) release() (*loggedStatement, []loggedStatement, error) {
 		}
 		images = append(images, l.images[at])
 	}
+	slices.SortStableFunc(images, func(x, y loggedStatement) int { return strings.Compare(imageName(x), imageName(y)) })
 	return newest, images, nil
 }
 

@@ -21,6 +21,9 @@ import (
 //	json NAME MEMBER...         sets $NAME to a member of the JSON on stdout
 //	failure CODE [MEMBER]       wants stdout to be the JSON of a failure
 //	mode FILE OCTAL             wants a file's permissions
+//	log AUTHORITY               runs a log and a witness, at $LOG and under $POLICY
+//	files DIR                   serves files over HTTPS, at $FILES with ca.pem
+//	uki FILE ROOTHASH WORD...   makes what looks like a unified kernel image
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -40,6 +43,9 @@ func TestScripts(t *testing.T) {
 			"json":    scriptJSON,
 			"failure": scriptFailure,
 			"mode":    scriptMode,
+			"log":     scriptLog,
+			"files":   scriptFiles,
+			"uki":     scriptUKI,
 		},
 	})
 }
