@@ -23,24 +23,40 @@ const (
 func (a *app) authorityCommand() *cobra.Command {
 	return a.namingKeys(group("authority", "state who may log what: keys, roles, channels",
 		a.authorityCreateCommand(),
+		a.authorityRotateCommand(),
+		a.authorityPlanCommand(),
+		a.authorityCheckCommand(),
 		a.signCommand(release.TypeAuthority),
 		a.attachCommand(release.TypeAuthority),
 		a.statusCommand(release.TypeAuthority),
+		a.submitCommand(release.TypeAuthority),
+		a.authorityLogCommand(),
 		a.showCommand(release.TypeAuthority)))
 }
 
 // roleDuties are the roles that a first authority can have, in the order of the
 // flags, and what each may do.
-var roleDuties = []struct {
-	name release.RoleName
-	duty string
-}{
+var roleDuties = []roleDuty{
 	{release.RoleRoot, "changes this authority"},
 	{release.RoleImage, "signs images"},
 	{release.RoleRelease, "signs releases"},
 	{release.RoleWithdraw, "withdraws images and releases"},
 	{release.RoleRoll, "signs the roll of what is live"},
 	{release.RoleAuditor, "signs findings"},
+}
+
+type roleDuty struct {
+	name release.RoleName
+	duty string
+}
+
+// dutyNames lists the names of all roles.
+func dutyNames() string {
+	names := make([]string, len(roleDuties))
+	for i, role := range roleDuties {
+		names[i] = string(role.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 type authorityOptions struct {

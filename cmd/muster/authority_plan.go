@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,20 +16,23 @@ import (
 // at most 16 KiB.
 const maxPlan = 64 << 10
 
-// authorityPlan is what a person writes down of a first authority, in flags or in
-// a JSON file: the members of the statement, with the names of key files in place
-// of keys.
+// authorityPlan is what a person writes down of an authority, in flags or in a
+// JSON file: the members of the statement, with the names of key files in place of
+// keys.
 type authorityPlan struct {
-	Origin   string        `json:"origin"`
-	Issued   string        `json:"issued"`
-	Expires  string        `json:"expires"`
-	Channels []channelPlan `json:"channels"`
-	Limits   limitsPlan    `json:"limits"`
-	Roles    []rolePlan    `json:"roles"`
+	Origin      string            `json:"origin"`
+	Issued      string            `json:"issued,omitempty"`
+	Expires     string            `json:"expires"`
+	Channels    []channelPlan     `json:"channels"`
+	Limits      limitsPlan        `json:"limits"`
+	Roles       []rolePlan        `json:"roles"`
+	Compromised []compromisedPlan `json:"compromised,omitempty"`
 
 	// directory is what the names of key files are relative to; empty: the
 	// current directory.
 	directory string
+	// known are the keys of the version before, which can be named by their ids.
+	known map[release.KeyID]release.Key
 }
 
 type channelPlan struct {
@@ -43,15 +45,23 @@ type limitsPlan struct {
 	ReleaseDays       int `json:"releaseDays"`
 }
 
+type compromisedPlan struct {
+	KeyID release.KeyID `json:"keyid"`
+	// Origin is the authority's own if it is empty.
+	Origin string `json:"origin,omitempty"`
+	From   uint64 `json:"from"`
+}
+
 type rolePlan struct {
 	Name string `json:"name"`
-	// Keys are the names of public key files.
+	// Keys are the names of public key files; of keys that the version before has,
+	// their ids do.
 	Keys []string `json:"keys"`
 	// Threshold is more than half of the keys if it is 0.
 	Threshold int      `json:"threshold"`
-	Products  []string `json:"products"`
-	Kinds     []string `json:"kinds"`
-	Channels  []string `json:"channels"`
+	Products  []string `json:"products,omitempty"`
+	Kinds     []string `json:"kinds,omitempty"`
+	Channels  []string `json:"channels,omitempty"`
 }
 
 // newAuthorityPlan returns a plan with what is assumed where nothing is said.
@@ -78,9 +88,8 @@ func (a *app) readAuthorityPlan(path string) (*authorityPlan, error) {
 
 // authorityOf makes version 1 of an authority.
 func (a *app) authorityOf(cmd *cobra.Command, plan *authorityPlan) (*release.Authority, error) {
-	// The format would take it, and the log had two names for ever.
-	if _, name, ok := strings.Cut(plan.Origin, "://"); ok {
-		return nil, usage(cmd, fmt.Errorf("origin %s: got a scheme, want %s", quote(plan.Origin), strings.TrimSuffix(name, "/")))
+	if err := checkOrigin(cmd, plan.Origin); err != nil {
+		return nil, err
 	}
 	authority := &release.Authority{
 		Version: 1,
@@ -105,6 +114,9 @@ func (a *app) authorityOf(cmd *cobra.Command, plan *authorityPlan) (*release.Aut
 		}
 		authority.Roles = append(authority.Roles, role)
 	}
+	for _, bad := range plan.Compromised {
+		authority.Compromised = append(authority.Compromised, release.Compromised{KeyID: bad.KeyID, Origin: cmp.Or(bad.Origin, plan.Origin), From: bad.From})
+	}
 	return authority, nil
 }
 
@@ -115,11 +127,7 @@ func (a *app) roleOf(authority *release.Authority, plan *authorityPlan, from *ro
 		return role, fail(exitcode.Usage, "role-without-keys", "name the public key files of those who hold it", errNoKeys)
 	}
 	for _, name := range from.Keys {
-		path := name
-		if plan.directory != "" && !filepath.IsAbs(name) {
-			path = filepath.Join(plan.directory, name)
-		}
-		key, err := a.readPublicKey(path)
+		path, key, err := a.plannedKey(plan, name)
 		if err != nil {
 			return role, err
 		}
@@ -136,4 +144,21 @@ func (a *app) roleOf(authority *release.Authority, plan *authorityPlan, from *ro
 		return role, fail(exitcode.Usage, string(release.CodeThreshold), "", fmt.Errorf("threshold %d, want 1 to the number of its keys, %d", role.Threshold, len(role.Keys)))
 	}
 	return role, nil
+}
+
+// plannedKey reads a key that a plan names: a file of it, or the id of one that
+// the version before has.
+func (a *app) plannedKey(plan *authorityPlan, name string) (string, release.Key, error) {
+	if id, err := release.ParseDigest(name); err == nil {
+		if key, ok := plan.known[id]; ok {
+			return name, key, nil
+		}
+		return name, release.Key{}, fail(exitcode.Usage, "key-unknown", "name the file of its public key", fmt.Errorf("the version before has no key %s", id))
+	}
+	path := name
+	if plan.directory != "" && !filepath.IsAbs(name) {
+		path = filepath.Join(plan.directory, name)
+	}
+	key, err := a.readPublicKey(path)
+	return path, key, err
 }

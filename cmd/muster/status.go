@@ -2,16 +2,19 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 )
 
 // signingStatus says how far the signing of a document is.
@@ -26,8 +29,20 @@ type signingStatus struct {
 	Problems []signatureProblem `json:"problems"`
 	// Refused is why a log would refuse the document whoever signs it.
 	Refused *termProblem `json:"refused,omitempty"`
+	// Logged is where the document stands in the log, if it does.
+	Logged *loggedAt `json:"logged,omitempty"`
+	// Reinstate are the withdrawals that a release must list to be live.
+	Reinstate []release.Digest `json:"reinstate,omitempty"`
 	// Names are what --names calls the keys above.
 	Names map[release.KeyID]string `json:"names,omitempty"`
+
+	hint string
+}
+
+type loggedAt struct {
+	Index    uint64        `json:"index"`
+	Standing register.Word `json:"standing"`
+	Why      string        `json:"why"`
 }
 
 type termProblem struct {
@@ -54,72 +69,208 @@ type signatureProblem struct {
 // statusCommand makes the verb status of a type.
 func (a *app) statusCommand(what release.Type) *cobra.Command {
 	var source authoritySource
+	var target string
 	cmd := &cobra.Command{
 		Use:   statusUse(what),
 		Short: fmt.Sprintf("say who has signed the %s, and who is still missing", what),
 		Long: fmt.Sprintf(`Says who has signed the %s in FILE, role by role, who is still missing, and which
 signatures a log would refuse; also whether the authority can admit it at all. Exit
-code 0: signed by enough; 1: not yet, or in vain.`, what),
+code 0: signed by enough; 1: not yet, or in vain.`, what) + statusMore[what],
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			doc, err := a.readDocument(args[0], what)
 			if err != nil {
 				return err
 			}
-			authority, err := a.authorityFor(cmd, doc, &source)
+			judge, err := a.judgeFor(cmd, doc, &source, target)
 			if err != nil {
 				return err
 			}
-			status := doc.signingStatus(authority)
-			if refusal, ok := errors.AsType[*release.Refusal](a.checkTerms(doc.statement, authority)); ok {
-				status.Complete = false
-				status.Refused = &termProblem{refusal.Code, refusal.Member, oneLine(refusal.Error())}
-			}
-			return a.printStatus(doc, status)
+			return a.printStatus(doc, a.statusOf(doc, judge))
 		},
 	}
 	source.flags(cmd, what)
+	if what == release.TypeWithdrawal {
+		cmd.Flags().StringVar(&target, "target", "", "the `FILE` of what is withdrawn (default: that of --log)")
+	}
 	return cmd
+}
+
+// statusMore is what status does besides for some types.
+var statusMore = map[release.Type]string{
+	release.TypeAuthority: `
+
+A version after the first is signed by the root of the one before, which --authority
+or --log gives, and by its own: both thresholds are shown.`,
+	release.TypeRelease: `
+
+With --log the whole log is replayed, and the release is held to all that is in it,
+too: its images, its version, what is withdrawn.`,
+	release.TypeWithdrawal: `
+
+The keys of a withdraw role sign it, or those of the root. Which roles those are hangs
+on what is withdrawn: its product, its kind or its channel.`,
 }
 
 // statusUse: a first authority judges itself, and a later one has another to be
 // judged by.
 func statusUse(what release.Type) string {
-	if what == release.TypeAuthority {
-		return "status FILE [--authority FILE]"
+	switch what {
+	case release.TypeAuthority:
+		return "status FILE [--authority FILE | --log URL] [--names DIR]"
+	case release.TypeWithdrawal:
+		return "status FILE {--authority FILE --target FILE | --log URL} [--names DIR]"
 	}
 	return "status FILE {--authority FILE | --log URL} [--names DIR]"
 }
 
-// authorityFor finds the authority that judges a document: nil for the first
-// version of an authority, which judges itself.
-func (a *app) authorityFor(cmd *cobra.Command, doc *document, source *authoritySource) (*release.Authority, error) {
-	if own, ok := doc.statement.Predicate.(*release.Authority); ok && own.Previous == nil {
-		return nil, nil
+// judge is what a draft is judged by.
+type judge struct {
+	// authority is nil for the first version of an authority, which judges itself.
+	authority *release.Authority
+	// target is what a withdrawal names.
+	target *release.Statement
+	// history is the log, where a release is held to all of it; else nil.
+	history *history
+}
+
+// judgeFor finds what judges a document.
+func (a *app) judgeFor(cmd *cobra.Command, doc *document, source *authoritySource, target string) (*judge, error) {
+	own, isAuthority := doc.statement.Predicate.(*release.Authority)
+	if isAuthority && own.Previous == nil {
+		return &judge{}, nil
 	}
-	authority, digest, err := a.findAuthority(cmd, source)
+	found := &judge{}
+	var digest release.Digest
+	var err error
+	if doc.statement.Type == release.TypeRelease && source.authority == "" {
+		found.history, found.authority, digest, err = a.replayFor(cmd, source.log)
+	} else {
+		found.authority, digest, err = a.findAuthority(cmd, source)
+	}
 	if err != nil {
 		return nil, err
 	}
 	wanted := doc.statement.Authority()
-	if own, ok := doc.statement.Predicate.(*release.Authority); ok {
+	if isAuthority {
 		wanted = *own.Previous
 	}
-	if authority == nil {
+	if found.authority == nil {
 		return nil, usage(cmd, fmt.Errorf("--authority %s is a digest: want the authority's file, or --log", digest))
 	}
 	if digest != wanted {
 		return nil, fail(exitcode.Refused, "authority-not-in-force", "make the draft again under the authority in force, or give the one that it names",
 			fmt.Errorf("%s names the authority %s, got %s", doc.path, wanted, digest))
 	}
-	return authority, nil
+	if stated, ok := doc.statement.Predicate.(*release.Withdrawal); ok {
+		found.target, err = a.targetOf(cmd, stated, target, source.log)
+	}
+	return found, err
+}
+
+// replayFor replays the log that a draft is judged by, and returns its authority.
+func (a *app) replayFor(cmd *cobra.Command, source logSource) (*history, *release.Authority, release.Digest, error) {
+	if source.url == "" && source.policy == "" {
+		return nil, nil, release.Digest{}, usage(cmd, errors.New("missing --authority, or --log to ask for the one in force"))
+	}
+	h, s, err := a.historyOf(cmd, source)
+	if err != nil {
+		return nil, nil, release.Digest{}, err
+	}
+	defer s.client.Close()
+	authority, digest := h.state.Authority()
+	if authority == nil {
+		return nil, nil, digest, fail(exitcode.Refused, string(register.CodeNoAuthority), "", fmt.Errorf("the log %s has no authority", quote(h.checkpoint.Origin)))
+	}
+	a.say("authority in force at %s: %s version %d, %s", s.client.URL(), authority.Origin, authority.Version, digest)
+	return h, authority, digest, nil
+}
+
+// targetOf finds what a withdrawal names: in a file, or at a log.
+func (a *app) targetOf(cmd *cobra.Command, stated *release.Withdrawal, path string, source logSource) (*release.Statement, error) {
+	if path != "" {
+		doc, err := a.readDocument(path, "")
+		if err != nil {
+			return nil, fmt.Errorf("--target: %w", err)
+		}
+		if doc.digest() != stated.Target {
+			return nil, fail(exitcode.Refused, "target-of-other-payload", "", fmt.Errorf("--target %s has payload %s, the withdrawal names %s", path, doc.digest(), stated.Target))
+		}
+		return doc.statement, nil
+	}
+	if source.url == "" && source.policy == "" {
+		return nil, usage(cmd, errors.New("missing --target, the file of what is withdrawn, or --log to ask for it"))
+	}
+	s, err := a.open(cmd, source)
+	if err != nil {
+		return nil, err
+	}
+	defer s.client.Close()
+	return s.statementOf(cmd.Context(), stated.Target)
+}
+
+// statementOf fetches what an entry states. That it is that entry, its digest says.
+func (s *session) statementOf(ctx context.Context, digest release.Digest) (*release.Statement, error) {
+	entry, err := s.client.Entry(ctx, digest.String())
+	if err != nil {
+		return nil, fmt.Errorf("entry %s: %w", digest, err)
+	}
+	doc, err := parseDocument(entry)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s: %w", digest, err)
+	}
+	if doc.digest() != digest {
+		return nil, fail(exitcode.Refused, "entry-of-other-payload", "", fmt.Errorf("the log answers with an entry of payload %s, want %s", doc.digest(), digest))
+	}
+	return doc.statement, nil
+}
+
+// statusOf judges a document: its signatures by roles, and its statement by the
+// authority's terms and by what the log holds.
+func (a *app) statusOf(doc *document, by *judge) signingStatus {
+	s := doc.signingStatus(by)
+	err := a.checkTerms(doc.statement, by.authority)
+	if err == nil && by.history != nil {
+		err = s.judgeInLog(doc, by.history, a.now())
+	}
+	if err != nil {
+		s.Complete = false
+		s.Refused = problemOf(err)
+	}
+	return s
+}
+
+// judgeInLog holds a release to what the log has, and notes what withdraws it.
+func (s *signingStatus) judgeInLog(doc *document, h *history, now time.Time) error {
+	stated := doc.statement.Predicate.(*release.Release)
+	missing := h.notReinstated(stated)
+	s.Reinstate = h.digestsOf(missing)
+	if len(missing) > 0 {
+		s.hint = h.reinstateHint(missing)
+	}
+	if index, logged := h.state.Lookup(doc.digest()); logged {
+		standing, _ := h.state.Why(index)
+		s.Logged = &loggedAt{index, standing.Word, standing.String()}
+		return nil
+	}
+	// Admission reads a clock, and a draft may wait for its signatures: its own date
+	// is judged by the one that checks them.
+	_, err := h.suppose(doc.statement, later(now, stated.Issued))
+	return err
+}
+
+func later(x, y time.Time) time.Time {
+	if x.After(y) {
+		return x
+	}
+	return y
 }
 
 // signingStatus judges the signatures of a document by an authority.
-func (d *document) signingStatus(authority *release.Authority) signingStatus {
+func (d *document) signingStatus(by *judge) signingStatus {
 	s := signingStatus{Type: d.statement.Type, Digest: d.digest(), Roles: []roleStatus{}, Problems: []signatureProblem{}, Names: map[release.KeyID]string{}}
 	keys := map[release.KeyID]release.Key{}
-	roles := d.roles(authority, keys)
+	roles := d.roles(by, keys)
 	valid := map[release.KeyID]bool{}
 	for _, signature := range d.envelope.Signatures {
 		key, known := keys[signature.KeyID]
@@ -177,7 +328,8 @@ type namedRole struct {
 
 // roles returns the roles that can admit the document, and collects the keys
 // that signatures are checked with.
-func (d *document) roles(authority *release.Authority, keys map[release.KeyID]release.Key) []namedRole {
+func (d *document) roles(by *judge, keys map[release.KeyID]release.Key) []namedRole {
+	authority := by.authority
 	var found []namedRole
 	take := func(from *release.Authority, name release.RoleName, title, product, kind, channel string) {
 		for id, key := range from.Keys {
@@ -201,6 +353,19 @@ func (d *document) roles(authority *release.Authority, keys map[release.KeyID]re
 		take(authority, release.RoleRelease, "release", stated.Product, "", stated.Channel)
 	case *release.Roll:
 		take(authority, release.RoleRoll, "roll", stated.Product, "", "")
+	case *release.Withdrawal:
+		kind, channel := "", ""
+		switch target := by.target.Predicate.(type) {
+		case *release.Image:
+			kind = string(target.Kind)
+		case *release.Release:
+			channel = target.Channel
+		default:
+			return nil
+		}
+		product := by.target.Product()
+		take(authority, release.RoleWithdraw, "withdraw", product, kind, channel)
+		take(authority, release.RoleRoot, "root", product, kind, channel)
 	}
 	return found
 }
@@ -231,6 +396,8 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 		p.line("%s %s", s.Type, s.Digest)
 		if len(s.Roles) == 0 {
 			p.line("no role of the authority admits this: product, kind and channel must be covered")
+		} else if len(s.Roles) > 1 && s.Type != release.TypeAuthority {
+			p.line("one of these roles must be met, by keys of it alone:")
 		}
 		for _, role := range s.Roles {
 			p.line("role %s: %d of %d needed signatures", role.Role, role.Threshold-role.Needed, role.Threshold)
@@ -247,7 +414,12 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 		if s.Refused != nil {
 			p.line("refused: %s", s.Refused.Text)
 		}
+		if s.hint != "" {
+			p.line("withdrawn: it is not live without --reinstates; %s", s.hint)
+		}
 		switch {
+		case s.Logged != nil:
+			p.line("logged already, at index %d: %s", s.Logged.Index, s.Logged.Why)
 		case s.Refused != nil:
 			p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s create", s.Type)
 		case s.Complete && s.Type == release.TypeAuthority:
@@ -274,7 +446,7 @@ func nextOfAuthority(d *document) string {
 	if own := d.statement.Predicate.(*release.Authority); own.Previous == nil {
 		return fmt.Sprintf(": begin its log with muster-log init --origin %s --authority %s", own.Origin, d.path)
 	}
-	return ""
+	return fmt.Sprintf(": muster authority submit %s --log URL", d.path)
 }
 
 func missingWord(role roleStatus) string {

@@ -74,17 +74,19 @@ func describeAuthority(p *page, stated *release.Authority) {
 // byDuty orders roles as people think of them. In the statement they are a set,
 // ordered by its bytes.
 func byDuty(roles []release.Role) []release.Role {
-	rank := func(role release.Role) int {
-		for i, known := range roleDuties {
-			if known.name == role.Name {
-				return i
-			}
-		}
-		return len(roleDuties)
-	}
 	sorted := slices.Clone(roles)
-	slices.SortStableFunc(sorted, func(x, y release.Role) int { return rank(x) - rank(y) })
+	slices.SortStableFunc(sorted, func(x, y release.Role) int { return dutyRank(string(x.Name)) - dutyRank(string(y.Name)) })
 	return sorted
+}
+
+// dutyRank is the place of a role in the order of roleDuties.
+func dutyRank(name string) int {
+	for i, known := range roleDuties {
+		if string(known.name) == name {
+			return i
+		}
+	}
+	return len(roleDuties)
 }
 
 // scope says to what a role is limited.

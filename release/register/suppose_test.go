@@ -55,10 +55,12 @@ func TestSupposeRefuses(t *testing.T) {
 		made  func() (*release.Statement, error)
 		clock time.Time
 	}{
-		"no role":     {CodeRoleDoesNotCover, func() (*release.Statement, error) { return release.NewRelease(l.release([]release.Digest{os})) }, l.now},
-		"nothing":     {CodeTargetNotLogged, func() (*release.Statement, error) { return release.NewWithdrawal(l.withdrawal(keyID("x"))) }, l.now},
-		"another one": {CodeVersionNotNext, func() (*release.Statement, error) { return release.NewAuthority(l.authority(func(a *release.Authority) { a.Version = 3 })) }, l.now},
-		"clock":       {CodeIssuedBehindClock, func() (*release.Statement, error) { return release.NewImage(l.image()) }, l.now.Add(8 * oneDay)},
+		"no role": {CodeRoleDoesNotCover, func() (*release.Statement, error) { return release.NewRelease(l.release([]release.Digest{os})) }, l.now},
+		"nothing": {CodeTargetNotLogged, func() (*release.Statement, error) { return release.NewWithdrawal(l.withdrawal(keyID("x"))) }, l.now},
+		"another one": {CodeVersionNotNext, func() (*release.Statement, error) {
+			return release.NewAuthority(l.authority(func(a *release.Authority) { a.Version = 3 }))
+		}, l.now},
+		"clock": {CodeIssuedBehindClock, func() (*release.Statement, error) { return release.NewImage(l.image()) }, l.now.Add(8 * oneDay)},
 		"form": {release.CodeWord, func() (*release.Statement, error) {
 			return &release.Statement{Type: release.TypeWithdrawal, URI: release.TypeWithdrawal.URI(), Subjects: []release.Subject{{Digest: os}},
 				Predicate: l.withdrawal(os, func(w *release.Withdrawal) { w.Reason = "no code" })}, nil
