@@ -10,7 +10,6 @@ import (
 
 	"github.com/muster-log/muster/log/remote"
 	"github.com/muster-log/muster/release"
-	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 )
 
@@ -59,16 +58,19 @@ func (f *Follower) extend(ctx context.Context, shown *accepted) error {
 				return err
 			}
 		}
-		f.frontier, f.read = grown, f.read+size
 		if f.seen == nil || f.seen.Size < to {
 			f.seen = shown
 		}
-		f.apply(f.state.ApplyAll(entries))
+		f.frontier, f.read = grown, f.read+size
+		f.apply(entries)
 	}
 	return nil
 }
 
-func (f *Follower) apply(outcomes []register.Outcome) {
+func (f *Follower) apply(entries [][]byte) {
+	f.options.Lock.Lock()
+	defer f.options.Lock.Unlock()
+	outcomes := f.state.ApplyAll(entries)
 	if f.options.Outcome == nil {
 		return
 	}

@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/muster-log/muster/internal/progress"
@@ -32,6 +34,9 @@ type Options struct {
 	LogOperator string
 	// Authority pins the log: the payload digest of entry 0. Default: any.
 	Authority release.Digest
+	// Kept is a checkpoint of the log that was accepted before this process began, and
+	// that the log must extend. Default: none. Its quorum is not asked for again.
+	Kept *tlog.SignedCheckpoint
 	// MaxEntries and MaxBytes bound the log. Default: DefaultMaxEntries and
 	// DefaultMaxBytes.
 	MaxEntries, MaxBytes uint64
@@ -41,6 +46,10 @@ type Options struct {
 	// that after all entries of the part of the log that was applied together: ask
 	// it for what was so at the size before (LiveAt, WhyAt).
 	Outcome func(register.Outcome)
+	// Lock is held while State, Checkpoint and what else a Follower answers change, and
+	// while Outcome is called: whoever holds it may read them during an Update.
+	// Default: none.
+	Lock sync.Locker
 	// Progress is told what is read, in bytes of entries. Default: nobody.
 	Progress progress.Reporter
 	// Now is the clock by which cosignatures from the future are not counted.
@@ -48,7 +57,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Follower follows one log. It is not safe for concurrent use.
+// Follower follows one log. It is not safe for concurrent use, but see Options.Lock.
 type Follower struct {
 	client  *remote.Client
 	policy  *policy.Policy
@@ -94,11 +103,22 @@ func New(client *remote.Client, p *policy.Policy, options Options) (*Follower, e
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.Lock == nil {
+		options.Lock = new(sync.Mutex)
+	}
 	frontier, err := tlog.NewFrontier(context.Background(), 0, client) // of size 0: reads nothing
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{client: client, policy: p, options: options, frontier: frontier, liars: map[string]bool{}}, nil
+	f := &Follower{client: client, policy: p, options: options, frontier: frontier, liars: map[string]bool{}}
+	if options.Kept != nil {
+		cosignatures, err := p.Verify(options.Kept)
+		if err != nil {
+			return nil, fmt.Errorf("the checkpoint that was kept: %w", err)
+		}
+		f.seen = &accepted{SignedCheckpoint: options.Kept, cosignatures: cosignatures}
+	}
+	return f, nil
 }
 
 // State returns the register's state of all entries applied; nil before the first

@@ -8,6 +8,7 @@ import (
 	"github.com/muster-log/muster/monitor/audit"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/fork"
+	"github.com/muster-log/muster/tlog/tlogtest"
 )
 
 // TestHostile: what a log may answer, and what comes of it. A follower stands at
@@ -173,4 +174,24 @@ func TestOperators(t *testing.T) {
 	s := newServer(t, 1)
 	refused(t, s.follower(t, audit.Options{Operators: map[string]string{"w1": "same", "w2": "same", "w3": "other"}}), audit.CodeQuorum)
 	refused(t, s.follower(t, audit.Options{Operators: map[string]string{"w1": "a", "w2": "b", "w3": "c"}, LogOperator: "b"}), audit.CodeQuorum)
+}
+
+// TestKept: a follower that begins anew holds the log to what was kept.
+func TestKept(t *testing.T) {
+	s := newServer(t, 1500)
+	kept := s.log.Checkpoint(1300, s.witnesses[0].At(start))
+	f := s.follower(t, audit.Options{Kept: kept})
+	if p, err := f.Update(t.Context()); err != nil || p.To != 1500 {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+	s.show(s.log.Checkpoint(1200, s.witnesses[0].At(start), s.witnesses[1].At(start)))
+	refused(t, s.follower(t, audit.Options{Kept: kept}), audit.CodeOlderCheckpoint)
+	s.log = s.log.Fork(1299)
+	s.grow(500)
+	s.publish(start.Add(time.Minute))
+	failure := refused(t, s.follower(t, audit.Options{Kept: kept}), audit.CodeForkPrefix)
+	checkEvidence(t, failure.Evidence, fork.Prefix, s)
+	if _, err := audit.New(s.client, s.policy, audit.Options{Kept: tlogtest.NewLog(t, "log.example/other").Checkpoint(0)}); err == nil {
+		t.Error("a checkpoint of another log was kept")
+	}
 }

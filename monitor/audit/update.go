@@ -92,7 +92,7 @@ func (f *Follower) follow(ctx context.Context, shown *accepted) error {
 		return f.refuse(CodeTooLarge, shown, fmt.Errorf("the log has %d entries, want at most %d", shown.Size, f.options.MaxEntries))
 	}
 	if f.state == nil {
-		f.state = register.New(shown.Origin, f.options.Register...)
+		f.begin(shown.Origin)
 	}
 	if f.frontier.Size() < shown.Size {
 		if err := f.extend(ctx, shown); err != nil {
@@ -101,11 +101,24 @@ func (f *Follower) follow(ctx context.Context, shown *accepted) error {
 	} else if f.frontier.Root() != shown.Root { // only an empty tree can be no older one
 		return f.refuse(CodeEntries, shown, fmt.Errorf("the checkpoint of size 0 has root %s", shown.Root))
 	}
+	f.reach(shown)
+	return nil
+}
+
+func (f *Follower) begin(origin string) {
+	f.options.Lock.Lock()
+	defer f.options.Lock.Unlock()
+	f.state = register.New(origin, f.options.Register...)
+}
+
+// reach keeps a checkpoint all of whose entries are applied.
+func (f *Follower) reach(shown *accepted) {
+	f.options.Lock.Lock()
+	defer f.options.Lock.Unlock()
 	if f.at == nil || f.at.Size < shown.Size || f.at.fresh < shown.fresh {
 		f.at = shown
 	}
 	f.seen = f.at
-	return nil
 }
 
 // compareOlder judges a checkpoint that is no larger than the largest one seen. It
