@@ -231,6 +231,7 @@ func TestLinks(t *testing.T) {
 	wasm := []string{"GOOS=js", "GOARCH=wasm"}
 	tests := []struct {
 		of     string
+		but    []string // packages of the tree that are not meant
 		env    []string
 		within []string // module rooms that must not be linked
 		refuse []string
@@ -238,7 +239,8 @@ func TestLinks(t *testing.T) {
 		{of: "./verify", refuse: []string{"net/http", rekor, tessera, pgx, echo, sqlite},
 			within: []string{"witness", "log", "storage", "web", "attest/snp", "attest/tdx", "cmd"}},
 		{of: "./verify", env: wasm, refuse: []string{"net/http", "os/exec"}},
-		{of: "./release/...", refuse: []string{"net/http"}, within: []string{"tlog", "log", "storage", "web"}},
+		{of: "./release/...", but: []string{"release/foreign", "release/download"}, refuse: []string{"net/http", rekor}, within: []string{"tlog", "log", "storage", "web"}},
+		{of: "./release/foreign", refuse: []string{tessera, pgx, echo, sqlite}, within: []string{"tlog", "log", "storage", "web"}},
 		{of: "./tlog/...", refuse: []string{"net/http"}, within: []string{"release", "log", "storage", "web"}},
 		{of: "./cmd/muster-witness", refuse: []string{pgx, echo, tessera}, within: []string{"log", "storage", "web", "release"}},
 		{of: "./cmd/muster", refuse: []string{pgx, echo, tessera, sqlite}},
@@ -254,7 +256,16 @@ func TestLinks(t *testing.T) {
 		}) {
 			continue // a room of the design that is not built yet
 		}
-		for _, dependency := range list(t, tt.env, "-deps", tt.of) {
+		of := []string{"-deps"}
+		if tt.but == nil {
+			of = append(of, tt.of)
+		}
+		for _, p := range all {
+			if tt.but != nil && !slices.Contains(tt.but, p.path()) && (p.path() == path || strings.HasPrefix(p.path(), path+"/")) {
+				of = append(of, p.ImportPath)
+			}
+		}
+		for _, dependency := range list(t, tt.env, of...) {
 			if tree && dependency.tests() {
 				continue
 			}
