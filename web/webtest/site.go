@@ -36,6 +36,7 @@ type Site struct {
 	Log       *log.Log
 	Server    *web.Server
 	Policy    *policy.Policy
+	Operators map[string]string // of the policy's witnesses
 	Witnesses *Witnesses
 	// Authority is the payload digest of entry 0.
 	Authority release.Digest
@@ -56,6 +57,9 @@ type Options struct {
 	Absent []string
 	// Entries are stored after entry 0 as they are, admitted by nobody.
 	Entries [][]byte
+	// Republish is how often a log that stands still has its checkpoint cosigned
+	// again: default the log's.
+	Republish time.Duration
 	// PublishWait: default a second.
 	PublishWait time.Duration
 	// BodyTimeout: default the server's.
@@ -80,7 +84,7 @@ func New(tb testing.TB, o Options) *Site {
 	key := tlogtest.Key(tb, Origin, tlog.TypeEd25519)
 	s.Witnesses = newWitnesses(tb, s.Now, o.Absent)
 	s.Policy = tlogtest.Policy(tb, 2, s.Witnesses.all, tlogtest.NewLog(tb, Origin))
-	s.Witnesses.policy = s.Policy
+	s.Witnesses.policy, s.Operators = s.Policy, tlogtest.Operators(s.Witnesses.all...)
 
 	ctx, dir := context.WithoutCancel(tb.Context()), tb.TempDir()
 	storage, err := embedded.Open(ctx, filepath.Join(dir, "data"), key, o.Logger, embedded.WithHighWater(filepath.Join(dir, "high-water")))
@@ -96,7 +100,7 @@ func New(tb testing.TB, o Options) *Site {
 	}
 	s.index = storage.Index
 	s.Log, err = log.Open(ctx, log.Config{Origin: Origin, Key: key, Appender: storage.Appender, Anchors: storage.Anchors,
-		HighWater: storage.HighWater, Cosigner: s.Witnesses, CheckpointInterval: -1, Now: s.Now, Logger: o.Logger})
+		HighWater: storage.HighWater, Cosigner: s.Witnesses, CheckpointInterval: -1, RepublishInterval: o.Republish, Now: s.Now, Logger: o.Logger})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -107,7 +111,7 @@ func New(tb testing.TB, o Options) *Site {
 	tb.Cleanup(follower.Wait)
 	tb.Cleanup(stop)
 
-	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Policy: s.Policy, Operators: tlogtest.Operators(s.Witnesses.all...), LogOperator: "log.example",
+	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Policy: s.Policy, Operators: s.Operators, LogOperator: "log.example",
 		URL: o.URL, PublishWait: o.PublishWait, BodyTimeout: o.BodyTimeout, Now: s.Now, Logger: o.Logger})
 	server := httptest.NewServer(s.Server)
 	tb.Cleanup(server.Close)
