@@ -21,7 +21,7 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "monitor", "roll", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
@@ -245,6 +245,7 @@ func TestLinks(t *testing.T) {
 		{of: "./cmd/muster-witness", refuse: []string{pgx, echo, tessera}, within: []string{"log", "storage", "web", "release"}},
 		{of: "./cmd/muster", refuse: []string{pgx, echo, tessera, sqlite}},
 		{of: "./log", refuse: []string{tessera, echo, pgx, sqlite}},
+		{of: "./client/memory", refuse: []string{"net/http", rekor, tessera, pgx, echo, sqlite}},
 		{of: "./client", refuse: []string{rekor, tessera, pgx, echo, sqlite}},
 		{of: "./node", refuse: []string{rekor, tessera, pgx, echo, sqlite}},
 	}
