@@ -15,6 +15,8 @@ import (
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
+	"github.com/muster-log/muster/tlog/policy"
+	"github.com/muster-log/muster/tlog/tlogtest"
 	"github.com/muster-log/muster/verify"
 )
 
@@ -31,7 +33,57 @@ type signed struct {
 func BenchmarkVerifyBundle(b *testing.B) {
 	s := newSite(b)
 	data, trust := s.release(b)
-	signatures := s.signatures(b, data)
+	judge(b, data, trust, signatures(b, data, s.policy, s.issuer.State(1).Keys))
+}
+
+// BenchmarkVerifyLiveness judges whether a release is live, offline, from all that a
+// node staples: two versions of the authority, an operating system, a model, the
+// release, the roll and its anchor. Wanted: at most 1.5 times the sum of its
+// signature checks.
+func BenchmarkVerifyLiveness(b *testing.B) {
+	issuer := logtest.NewIssuer(b, origin)
+	system, systemDigest := issuer.Image(logtest.OS)
+	model, modelDigest := issuer.Image()
+	approved, digest := issuer.Release("1", systemDigest, modelDigest)
+	rotation := issuer.Rotate()
+	inForce, err := release.ParseEnvelope(rotation)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := tlogtest.NewLog(b, origin)
+	l.Add(issuer.Authority, system, model, approved, rotation)
+	var witnesses []tlogtest.Witness
+	var at []tlogtest.At
+	for _, name := range []string{"w1", "w2", "w3"} {
+		witness := tlogtest.NewWitness(b, name, "operator of "+name, tlog.TypeCosignatureEd25519)
+		witnesses, at = append(witnesses, witness), append(at, witness.At(issuer.Issued()))
+	}
+	anchor := l.Checkpoint(l.Size(), at...)
+	roll := issuer.Roll(anchor.Checkpoint, []release.Digest{digest}, func(r *release.Roll) { r.Authority = inForce.PayloadDigest() })
+	// The log has grown since: proofs are as long as in a log of thousands.
+	entries := []uint64{0, 1, 2, 3, 4, l.Add(roll)}
+	for l.Size() < 1<<12 {
+		l.Add(fmt.Append(nil, "entry ", l.Size()))
+	}
+	data, err := l.Bundle(l.Checkpoint(l.Size(), at...), []*tlog.SignedCheckpoint{anchor}, entries...).Marshal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	trusted := tlogtest.Policy(b, 2, witnesses, l)
+	trust, err := verify.NewTrust(trusted, &verify.Requirements{
+		Authority: issuer.Digest, Products: []string{logtest.Product}, Channels: []string{"stable"},
+		RollMaxAge: duration(b, "1d"), CheckpointMaxAge: duration(b, "1d"), MinimumAge: duration(b, "none"),
+		Operators: tlogtest.Operators(witnesses...), LogOperator: "the log's operator",
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	judge(b, data, trust, signatures(b, data, trusted, issuer.State(2).Keys))
+}
+
+// judge judges a bundle and checks its signatures alone, in turns.
+func judge(b *testing.B, data []byte, trust *verify.Trust, signatures []signed) {
+	b.Helper()
 	now := time.Now()
 	if verdict := verify.Bundle(data, trust, now); verdict.Result != verify.Pass {
 		b.Fatalf("got %s: %+v", verdict.Result, verdict.Checks)
@@ -110,8 +162,8 @@ func duration(tb testing.TB, text string) verify.Duration {
 }
 
 // signatures collects every distinct signature of a bundle: of its checkpoints by
-// log and witnesses, and of its entries.
-func (s *site) signatures(tb testing.TB, data []byte) []signed {
+// log and witnesses of a policy, and of its entries by the keys of an authority.
+func signatures(tb testing.TB, data []byte, trusted *policy.Policy, keys map[release.KeyID]release.Key) []signed {
 	tb.Helper()
 	parsed, err := bundle.Parse(data)
 	if err != nil {
@@ -136,10 +188,9 @@ func (s *site) signatures(tb testing.TB, data []byte) []signed {
 			tb.Fatal(err)
 		}
 		for _, line := range note.Signatures {
-			add(s.line(tb, note.Text, line))
+			add(lineOf(tb, trusted, note.Text, line))
 		}
 	}
-	keys := s.issuer.State(1).Keys
 	for _, entry := range parsed.Entries {
 		envelope, err := release.ParseEnvelope(entry.Envelope)
 		if err != nil {
@@ -156,14 +207,14 @@ func (s *site) signatures(tb testing.TB, data []byte) []signed {
 	return found
 }
 
-// line takes a note's line apart: a signature of the log, or a cosignature, which
+// lineOf takes a note's line apart: a signature of the log, or a cosignature, which
 // is over a time stamp, too (c2sp.org/tlog-cosignature).
-func (s *site) line(tb testing.TB, text string, line tlog.NoteSignature) signed {
+func lineOf(tb testing.TB, trusted *policy.Policy, text string, line tlog.NoteSignature) signed {
 	tb.Helper()
-	if key := s.policy.Logs[0].Key; key.Name == line.Name {
+	if key := trusted.Logs[0].Key; key.Name == line.Name {
 		return signed{key.Public, []byte(text), line.Sig}
 	}
-	for _, witness := range s.policy.Witnesses {
+	for _, witness := range trusted.Witnesses {
 		if witness.Key.KeyID == line.KeyID {
 			at := binary.BigEndian.Uint64(line.Sig)
 			return signed{witness.Key.Public, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, text), line.Sig[8:]}

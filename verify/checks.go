@@ -117,6 +117,9 @@ const maxText = 400
 
 // plain makes a text fit for every terminal and log: printable ASCII, bounded.
 func plain(text string) string {
+	if len(text) <= maxText && strings.IndexFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0 {
+		return text
+	}
 	var b strings.Builder
 	for _, r := range text {
 		if b.Len() >= maxText {

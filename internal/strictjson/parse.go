@@ -5,8 +5,9 @@ func Parse(data []byte, limits Limits) (*Document, error) {
 	p := &parser{
 		text:   string(data),
 		limits: limits,
-		nodes:  make([]node, 0, min(len(data)/12+8, 4*limits.Values)),
-		path:   make([]step, 0, 8),
+		// Statements have a node every 30 bytes or so; what is mostly base64, fewer.
+		nodes: make([]node, 0, min(len(data)/32+8, 4*limits.Values)),
+		path:  make([]step, 0, 8),
 	}
 	if !p.value() {
 		return nil, p.err

@@ -7,9 +7,10 @@ import (
 )
 
 // checkSuccession judges that an authority follows the one in force: version,
-// previous, and (by key ids alone) the thresholds of both roots.
-func (c *Chain) checkSuccession(p *Prepared, authority *release.Authority) *release.Refusal {
-	newest := c.Newest()
+// previous, and (by key ids alone) the thresholds of both roots. own is the link
+// that it would be.
+func (c *Chain) checkSuccession(p *Prepared, own *Link) *release.Refusal {
+	authority, newest := own.Authority, c.Newest()
 	want := 1
 	if newest != nil {
 		want = newest.Authority.Version + 1
@@ -27,7 +28,7 @@ func (c *Chain) checkSuccession(p *Prepared, authority *release.Authority) *rele
 	if p.supposed {
 		return nil
 	}
-	return checkRoots(newest, newLink(0, p.Digest, authority), p.signers())
+	return checkRoots(newest, own, p.signers())
 }
 
 // checkRoots judges the signers of an authority: each a key of the previous
@@ -79,8 +80,7 @@ func (l *Link) rootMet(signers []release.KeyID, code release.Code) *release.Refu
 
 // verifyRoots checks every signature of an authority by the key of each
 // version whose root it counts for.
-func (c *Chain) verifyRoots(p *Prepared, authority *release.Authority) *release.Refusal {
-	own := newLink(0, p.Digest, authority)
+func (c *Chain) verifyRoots(p *Prepared, own *Link) *release.Refusal {
 	if previous := c.Newest(); previous != nil {
 		return c.verifySigners(p, (*Link).isRoot, own, previous)
 	}
@@ -89,11 +89,12 @@ func (c *Chain) verifyRoots(p *Prepared, authority *release.Authority) *release.
 
 // judgeAuthority judges the rules of an authority at the next index, all but
 // place, dates and signatures.
-func (s *State) judgeAuthority(p *Prepared, authority *release.Authority) (effect, *release.Refusal) {
-	if refusal := s.chain.checkSuccession(p, authority); refusal != nil {
+func (s *State) judgeAuthority(p *Prepared, authority *release.Authority) (*Link, *release.Refusal) {
+	own := newLink(s.Size(), p.Digest, authority)
+	if refusal := s.chain.checkSuccession(p, own); refusal != nil {
 		return nil, refusal
 	}
-	return newLink(s.Size(), p.Digest, authority), nil
+	return own, nil
 }
 
 // enter puts the authority in force from the next index on, and strikes what

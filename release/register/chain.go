@@ -88,17 +88,18 @@ func (c *Chain) Add(index uint64, p *Prepared) error {
 	if !ok {
 		return release.Refuse(CodeVersionNotNext, "predicateType", string(p.Statement.Type), string(release.TypeAuthority))
 	}
-	refusal := c.checkPlace(index, p.Statement)
-	if refusal == nil {
-		refusal = c.checkSuccession(p, authority)
+	if refusal := c.checkPlace(index, p.Statement); refusal != nil {
+		return refusal
 	}
+	own := newLink(index, p.Digest, authority)
+	refusal := c.checkSuccession(p, own)
 	if refusal == nil {
-		refusal = c.verifyRoots(p, authority)
+		refusal = c.verifyRoots(p, own)
 	}
 	if refusal != nil {
 		return refusal
 	}
-	c.append(newLink(index, p.Digest, authority))
+	c.append(own)
 	return nil
 }
 

@@ -116,7 +116,7 @@ func (s *State) judge(p *Prepared, clock *int64) (effect, *release.Refusal) {
 	if authority, ok := p.Statement.Predicate.(*release.Authority); ok {
 		entered, refusal := s.judgeAuthority(p, authority)
 		if refusal == nil {
-			refusal = s.chain.verifyRoots(p, authority)
+			refusal = s.chain.verifyRoots(p, entered)
 		}
 		if refusal != nil {
 			return nil, refusal
