@@ -18,6 +18,7 @@ func (a *app) imageCommand() *cobra.Command {
 		a.attachCommand(release.TypeImage),
 		a.statusCommand(release.TypeImage),
 		a.submitCommand(release.TypeImage),
+		a.withdrawCommand(release.TypeImage),
 		a.showCommand(release.TypeImage),
 		a.diffCommand(release.TypeImage)))
 }

@@ -18,6 +18,7 @@ func (a *app) releaseCommand() *cobra.Command {
 		a.attachCommand(release.TypeRelease),
 		a.statusCommand(release.TypeRelease),
 		a.submitCommand(release.TypeRelease),
+		a.withdrawCommand(release.TypeRelease),
 		a.showCommand(release.TypeRelease),
 		a.releaseListCommand(),
 		a.diffCommand(release.TypeRelease),

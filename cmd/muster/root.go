@@ -46,7 +46,8 @@ func run(ctx context.Context, args []string, clock func() time.Time, in io.Reade
 		a.keyCommand(),
 		a.authorityCommand(),
 		a.imageCommand(),
-		a.releaseCommand())
+		a.releaseCommand(),
+		a.withdrawalCommand())
 	section(root, "Decide what to trust, and verify:",
 		a.requirementsCommand(),
 		a.policyCommand(),

@@ -394,50 +394,60 @@ func (a *app) printStatus(d *document, s signingStatus) error {
 	}
 	err := a.print(s, func(p *page) {
 		p.line("%s %s", s.Type, s.Digest)
-		if len(s.Roles) == 0 {
-			p.line("no role of the authority admits this: product, kind and channel must be covered")
-		} else if len(s.Roles) > 1 && s.Type != release.TypeAuthority {
-			p.line("one of these roles must be met, by keys of it alone:")
-		}
-		for _, role := range s.Roles {
-			p.line("role %s: %d of %d needed signatures", role.Role, role.Threshold-role.Needed, role.Threshold)
-			for _, key := range p.names.sorted(role.Signed) {
-				p.field("signed", "%s", p.names.of(key))
-			}
-			for _, key := range p.names.sorted(role.Missing) {
-				p.field(missingWord(role), "%s", p.names.of(key))
-			}
-		}
-		for _, problem := range s.Problems {
-			p.line("refused: signature by %s: %s (%s)", p.names.of(problem.KeyID), problem.Text, problem.Code)
-		}
-		if s.Refused != nil {
-			p.line("refused: %s", s.Refused.Text)
-		}
-		if s.hint != "" {
-			p.line("withdrawn: it is not live without --reinstates; %s", s.hint)
-		}
-		switch {
-		case s.Logged != nil:
-			p.line("logged already, at index %d: %s", s.Logged.Index, s.Logged.Why)
-		case s.Refused != nil:
-			p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s create", s.Type)
-		case s.Complete && s.Type == release.TypeAuthority:
-			p.line("complete%s", nextOfAuthority(d))
-		case s.Complete:
-			p.line("complete: muster %s submit %s --log URL", s.Type, d.path)
-		case len(s.Problems) > 0:
-			p.line("not complete: a log refuses it as long as those signatures are in it")
-			p.line("take one out: muster %s attach %s --remove KEYID", s.Type, d.path)
-		default:
-			p.line("not complete")
-			p.line("next: whoever is missing signs: muster %s sign %s --key KEY", s.Type, d.path)
-		}
+		s.describeRoles(p)
+		s.describeNext(p, d)
 	})
-	if err == nil && !s.Complete {
+	if err == nil && !s.Complete && s.Logged == nil {
 		return command.Verdict(exitcode.Refused)
 	}
 	return err
+}
+
+// describeRoles says who has signed, role by role, and what a log would refuse.
+func (s *signingStatus) describeRoles(p *page) {
+	if len(s.Roles) == 0 {
+		p.line("no role of the authority admits this: product, kind and channel must be covered")
+	} else if len(s.Roles) > 1 && s.Type != release.TypeAuthority {
+		p.line("one of these roles must be met, by keys of it alone:")
+	}
+	for _, role := range s.Roles {
+		p.line("role %s: %d of %d needed signatures", role.Role, role.Threshold-role.Needed, role.Threshold)
+		for _, key := range p.names.sorted(role.Signed) {
+			p.field("signed", "%s", p.names.of(key))
+		}
+		for _, key := range p.names.sorted(role.Missing) {
+			p.field(missingWord(role), "%s", p.names.of(key))
+		}
+	}
+	for _, problem := range s.Problems {
+		p.line("refused: signature by %s: %s (%s)", p.names.of(problem.KeyID), problem.Text, problem.Code)
+	}
+	if s.Refused != nil {
+		p.line("refused: %s", s.Refused.Text)
+	}
+	if s.hint != "" {
+		p.line("withdrawn: not live without --reinstates; %s", s.hint)
+	}
+}
+
+// describeNext says what is done next.
+func (s *signingStatus) describeNext(p *page, d *document) {
+	switch {
+	case s.Logged != nil:
+		p.line("logged already, at index %d: %s", s.Logged.Index, s.Logged.Why)
+	case s.Refused != nil:
+		p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s create", s.Type)
+	case s.Complete && s.Type == release.TypeAuthority:
+		p.line("complete%s", nextOfAuthority(d))
+	case s.Complete:
+		p.line("complete: muster %s submit %s --log URL", s.Type, d.path)
+	case len(s.Problems) > 0:
+		p.line("not complete: a log refuses it as long as those signatures are in it")
+		p.line("take one out: muster %s attach %s --remove KEYID", s.Type, d.path)
+	default:
+		p.line("not complete")
+		p.line("next: whoever is missing signs: muster %s sign %s --key KEY", s.Type, d.path)
+	}
 }
 
 // nextOfAuthority says what is done with an authority that is signed: the first

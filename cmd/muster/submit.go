@@ -26,20 +26,22 @@ type submitOptions struct {
 	bundle, proof string
 	timeout       time.Duration
 	force         bool
+	// roll is the URL of a roll signer, for a withdrawal.
+	roll string
 }
 
 // submitCommand makes the verb submit of a type.
 func (a *app) submitCommand(what release.Type) *cobra.Command {
 	var o submitOptions
 	cmd := &cobra.Command{
-		Use:   "submit FILE --log URL [--policy FILE] [--bundle FILE" + bundle.Extension + "] [--proof FILE]",
+		Use:   "submit FILE " + submitWhere(what) + " [--policy FILE] [--bundle FILE" + bundle.Extension + "] [--proof FILE]",
 		Short: fmt.Sprintf("submit the %s to a log, and verify the log's proof", what),
 		Long: fmt.Sprintf(`Submits the %s to a log and waits until it is published. Before it says submitted, it
 has verified here that the entry stands in a checkpoint that the log signed, and
 that the cosignatures meet the quorum: of --policy, or else of the policy that the
 log states itself, which proves less.
 
-The same file can be submitted again at any time: it gets the same index.`, what),
+The same file can be submitted again at any time: it gets the same index.`, what) + submitMore[what],
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, path := range []string{o.bundle, o.proof} {
@@ -55,11 +57,35 @@ The same file can be submitted again at any time: it gets the same index.`, what
 		},
 	}
 	o.source.flags(cmd)
+	if what == release.TypeWithdrawal {
+		cmd.Flags().StringVar(&o.roll, "roll", "", "the `URL` of the roll signer, which gets the withdrawal too, and submits it by itself")
+	}
 	cmd.Flags().StringVar(&o.bundle, "bundle", "", "write the proof bundle to this file")
 	cmd.Flags().StringVar(&o.proof, "proof", "", "write the entry's proof (C2SP tlog-proof) to this file")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", submitTimeout, "how long to wait for the log")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite the files of --bundle and --proof")
 	return cmd
+}
+
+func submitWhere(what release.Type) string {
+	if what == release.TypeWithdrawal {
+		return "{--log URL | --roll URL}"
+	}
+	return "--log URL"
+}
+
+// submitMore is what submit does besides for some types.
+var submitMore = map[release.Type]string{
+	release.TypeWithdrawal: `
+
+With --roll the withdrawal goes to the roll signer first (muster roll serve): that
+submits it by itself, and signs no roll without it once five minutes have passed. So
+a log that hides it goes stale. With --log besides, it is submitted from here as
+well; a roll signer that is away does not hold that up.`,
+	release.TypeAuthority: `
+
+Once a version is logged, it alone counts: drafts that name the one before are
+refused. The first version is not submitted: muster-log init begins the log with it.`,
 }
 
 // submitted is what submit prints.
@@ -79,50 +105,63 @@ type submitted struct {
 }
 
 func (a *app) submit(cmd *cobra.Command, doc *document, o submitOptions) error {
-	entry, err := doc.envelope.Marshal()
+	if doc.statement.Type == release.TypeWithdrawal {
+		return a.submitWithdrawal(cmd, doc, o)
+	}
+	result, basis, err := a.submitEntry(cmd, doc, o)
 	if err != nil {
 		return err
 	}
+	return a.print(result, func(p *page) { result.describe(p, basis) })
+}
+
+// submitEntry submits a document and verifies the answer; basis says what that is
+// worth.
+func (a *app) submitEntry(cmd *cobra.Command, doc *document, o submitOptions) (result *submitted, basis string, err error) {
+	entry, err := doc.envelope.Marshal()
+	if err != nil {
+		return nil, "", err
+	}
 	if len(doc.envelope.Signatures) == 0 {
-		return fail(exitcode.Refused, string(release.CodeSignatureNone), fmt.Sprintf("sign it first: muster %s sign %s --key KEY", doc.statement.Type, doc.path),
+		return nil, "", fail(exitcode.Refused, string(release.CodeSignatureNone), fmt.Sprintf("sign it first: muster %s sign %s --key KEY", doc.statement.Type, doc.path),
 			fmt.Errorf("%s has no signatures", doc.path))
 	}
 	s, err := a.open(cmd, o.source)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	defer s.client.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 	defer cancel()
 	// What the answer is checked with comes first: an entry cannot be taken back.
 	if _, err := s.trust(ctx); err != nil {
-		return err
+		return nil, "", err
 	}
 	if err := s.checkSameLog(ctx, o.source.policy); err != nil {
-		return err
+		return nil, "", err
 	}
 	a.say("submitting %s to %s", doc.summary(), s.client.URL())
 	receipt, err := s.client.Submit(ctx, entry, a.waiting)
 	if err != nil {
-		return s.explainSubmission(cmd.Context(), doc, o.timeout, err)
+		return nil, "", s.explainSubmission(cmd.Context(), doc, o.timeout, err)
 	}
 	result, proof, err := s.checkReceipt(ctx, doc, entry, receipt)
 	if err != nil {
-		return fmt.Errorf("the log's answer does not prove that the entry is logged: %w", err)
+		return nil, "", fmt.Errorf("the log's answer does not prove that the entry is logged: %w", err)
 	}
 	if o.proof != "" {
 		if err := writeNew(o.proof, proof, publicMode, o.force); err != nil {
-			return err
+			return nil, "", err
 		}
 		result.Proof = o.proof
 	}
 	if o.bundle != "" {
 		if err := a.saveBundle(ctx, s, receipt.Index, o); err != nil {
-			return err
+			return nil, "", err
 		}
 		result.Bundle = o.bundle
 	}
-	return a.printSubmitted(result, s.basis())
+	return result, s.basis(), nil
 }
 
 // waiting says why a submission is not done yet.
@@ -199,24 +238,22 @@ func (a *app) saveBundle(ctx context.Context, s *session, index uint64, o submit
 	return writeNew(o.bundle, data, publicMode, o.force)
 }
 
-func (a *app) printSubmitted(r *submitted, basis string) error {
-	return a.print(r, func(p *page) {
-		word := "submitted"
-		if r.Duplicate {
-			word = "logged before"
-		}
-		p.line("%s: %s %s", word, r.Type, r.Digest)
-		p.field("log", "%s", quote(r.Origin))
-		p.field("index", "%d", r.Index)
-		p.field("proved at", "size %d, verified with %s", r.Size, basis)
-		for i, c := range r.Cosigned {
-			p.field(first(i, "cosigned by"), "%s at %s", quote(c.Witness), c.Time)
-		}
-		if r.Proof != "" {
-			p.field("proof", "%s", r.Proof)
-		}
-		if r.Bundle != "" {
-			p.field("bundle", "%s", r.Bundle)
-		}
-	})
+func (r *submitted) describe(p *page, basis string) {
+	word := "submitted"
+	if r.Duplicate {
+		word = "logged before"
+	}
+	p.line("%s: %s %s", word, r.Type, r.Digest)
+	p.field("log", "%s", quote(r.Origin))
+	p.field("index", "%d", r.Index)
+	p.field("proved at", "size %d, verified with %s", r.Size, basis)
+	for i, c := range r.Cosigned {
+		p.field(first(i, "cosigned by"), "%s at %s", quote(c.Witness), c.Time)
+	}
+	if r.Proof != "" {
+		p.field("proof", "%s", r.Proof)
+	}
+	if r.Bundle != "" {
+		p.field("bundle", "%s", r.Bundle)
+	}
 }

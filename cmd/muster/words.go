@@ -21,7 +21,7 @@ func (d *document) describe(p *page) {
 		describeRelease(p, stated)
 	case *release.Withdrawal:
 		p.field("product", "%s", stated.Product)
-		p.field("takes back", "%s", stated.Target)
+		p.field("takes back", "%s", p.images.of(stated.Target))
 		p.field("reason", "%s", stated.Reason)
 		if stated.Replacement != nil {
 			p.field("use instead", "%s", stated.Replacement)
