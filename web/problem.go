@@ -23,6 +23,7 @@ import (
 var statuses = map[release.Code]int{
 	release.CodeSignatureInvalid: http.StatusForbidden,
 	release.CodeCannotJudge:      http.StatusUnprocessableEntity,
+	release.CodeManifestRoot:     http.StatusUnprocessableEntity,
 
 	// Who may not do this.
 	register.CodeRoleDoesNotCover:   http.StatusForbidden,
@@ -78,19 +79,21 @@ var statuses = map[release.Code]int{
 	log.CodeRollNotPublished:            http.StatusUnprocessableEntity,
 	log.CodeRollRoot:                    http.StatusUnprocessableEntity,
 
-	api.CodeContentType:     http.StatusUnsupportedMediaType,
-	api.CodeBody:            http.StatusRequestTimeout,
-	api.CodeBusy:            http.StatusServiceUnavailable,
-	api.CodeUnavailable:     http.StatusServiceUnavailable,
-	api.CodeNotFound:        http.StatusNotFound,
-	api.CodeNotPublished:    http.StatusNotFound,
-	api.CodeNoCheckpoint:    http.StatusNotFound,
-	api.CodeTilePath:        http.StatusBadRequest,
-	api.CodeIndex:           http.StatusBadRequest,
-	api.CodeDigestAmbiguous: http.StatusConflict,
-	api.CodeQuery:           http.StatusBadRequest,
-	api.CodeMethod:          http.StatusMethodNotAllowed,
-	api.CodeInternal:        http.StatusInternalServerError,
+	api.CodeContentType:      http.StatusUnsupportedMediaType,
+	api.CodeBody:             http.StatusRequestTimeout,
+	api.CodeBusy:             http.StatusServiceUnavailable,
+	api.CodeUnavailable:      http.StatusServiceUnavailable,
+	api.CodeNotFound:         http.StatusNotFound,
+	api.CodeNotPublished:     http.StatusNotFound,
+	api.CodeNoCheckpoint:     http.StatusNotFound,
+	api.CodeTilePath:         http.StatusBadRequest,
+	api.CodeIndex:            http.StatusBadRequest,
+	api.CodeDigestAmbiguous:  http.StatusConflict,
+	api.CodeQuery:            http.StatusBadRequest,
+	api.CodeManifestNotNamed: http.StatusUnprocessableEntity,
+	api.CodeManifestDigest:   http.StatusUnprocessableEntity,
+	api.CodeMethod:           http.StatusMethodNotAllowed,
+	api.CodeInternal:         http.StatusInternalServerError,
 }
 
 // statusOf returns the status of a reason.

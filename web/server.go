@@ -36,6 +36,8 @@ const (
 type Config struct {
 	Log   *log.Log
 	Index log.Index
+	// Manifests are kept beside the log; nil: none are.
+	Manifests log.Manifests
 	// Policy is the log's own words on its key and its witnesses, as it gives
 	// them to relying parties.
 	Policy *policy.Policy
@@ -85,6 +87,7 @@ func New(config Config) *Server {
 	api.New(api.Config{
 		Log:         config.Log,
 		Index:       config.Index,
+		Manifests:   config.Manifests,
 		Policy:      config.Policy.Marshal(),
 		PublishWait: config.PublishWait,
 		BodyTimeout: config.BodyTimeout,

@@ -25,6 +25,8 @@ type Storage struct {
 	// HighWater is the file that WithHighWater named; nil without that option.
 	HighWater log.HighWater
 	Index     log.Index
+	// Manifests are the lists of models' files that images name by digest.
+	Manifests log.Manifests
 
 	anchors *anchors
 	index   *index.Index
@@ -93,6 +95,9 @@ func (s *Storage) open(ctx, running context.Context, dir string, key *tlog.Signi
 		return err
 	}
 	if s.index, err = openIndex(ctx, filepath.Join(dir, "index.db"), logger); err != nil {
+		return err
+	}
+	if s.Manifests, err = openManifests(filepath.Join(dir, "manifests")); err != nil {
 		return err
 	}
 	// What was made above syncs its contents; the names are the directories'.

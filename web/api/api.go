@@ -37,6 +37,9 @@ const (
 type Config struct {
 	Log   *log.Log
 	Index log.Index
+	// Manifests are the lists of models' files that are kept beside the log; nil:
+	// none are.
+	Manifests log.Manifests
 	// Policy is the log's own words on its key and witnesses, a C2SP
 	// tlog-policy for relying parties.
 	Policy []byte
@@ -44,6 +47,8 @@ type Config struct {
 	PublishWait time.Duration
 	// BodyTimeout: default DefaultBodyTimeout.
 	BodyTimeout time.Duration
+	// ManifestTimeout: default DefaultManifestTimeout.
+	ManifestTimeout time.Duration
 	// Receiving: default DefaultReceiving.
 	Receiving int
 	// Admitting: default DefaultAdmitting.
@@ -61,6 +66,7 @@ type API struct {
 	receiving chan struct{}
 	admitting chan struct{}
 	waiting   chan struct{}
+	storing   chan struct{}
 }
 
 // New makes the API of a log.
@@ -70,6 +76,9 @@ func New(config Config) *API {
 	}
 	if config.BodyTimeout == 0 {
 		config.BodyTimeout = DefaultBodyTimeout
+	}
+	if config.ManifestTimeout == 0 {
+		config.ManifestTimeout = DefaultManifestTimeout
 	}
 	if config.Receiving == 0 {
 		config.Receiving = DefaultReceiving
@@ -85,6 +94,7 @@ func New(config Config) *API {
 		receiving: make(chan struct{}, config.Receiving),
 		admitting: make(chan struct{}, config.Admitting),
 		waiting:   make(chan struct{}, config.Waiting),
+		storing:   make(chan struct{}, maxStoring),
 	}
 }
 
@@ -108,6 +118,7 @@ func (a *API) Register(e *echo.Echo) {
 		{PathEntry + "/proof", a.proof},
 		{PathEntry + "/bundle", a.bundle},
 		{"/api/v1/digests/:digest", a.digests},
+		{PathManifest, a.manifest},
 		{"/api/v1/live", a.live},
 		{"/api/v1/policy", a.policy},
 		{"/readyz", a.ready},
@@ -117,6 +128,7 @@ func (a *API) Register(e *echo.Echo) {
 		e.HEAD(route.path, route.handler)
 	}
 	e.POST(PathEntries, a.submit)
+	e.POST(PathManifest, a.storeManifest)
 }
 
 // alive says that the process answers; it says nothing of the log's state.

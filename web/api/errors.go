@@ -31,6 +31,10 @@ const (
 	CodeDigestAmbiguous release.Code = "digest-ambiguous"
 	// CodeQuery: a parameter that the path does not have, or has otherwise.
 	CodeQuery release.Code = "query-parameter"
+	// CodeManifestNotNamed: a manifest that no published image names.
+	CodeManifestNotNamed release.Code = "manifest-not-named"
+	// CodeManifestDigest: a manifest of another SHA-256 than its path says.
+	CodeManifestDigest release.Code = "manifest-digest"
 	// CodeMethod: a method that the path does not have.
 	CodeMethod release.Code = "method-not-allowed"
 	// CodeInternal: something failed here.
