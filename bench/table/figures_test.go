@@ -14,6 +14,8 @@ BenchmarkSubmitToProofPaced-2	 30	 20.0 p50-ms	 16.0 tessera-p50-ms	 1.250 times
 BenchmarkSubmitToProofClosedLoop-2   	      20	       100.7 p50-ms	       50 tessera-p50-ms	         2.0 times-tessera
 BenchmarkSubmissions-2   	   20000	         0.1739 share-of-verify	      1443 submissions/s	     16587 verify/s
 BenchmarkVerifyBundle-2   	    1000	         0.5 p50-ms	        10.00 signatures	         0.4 signatures-p50-ms	         1.25 times-signatures
+BenchmarkVerifyLiveness-2   	    1000	         0.8 p50-ms	        17.00 signatures	         0.5 signatures-p50-ms	         1.6 times-signatures
+BenchmarkReplayAllCores-2   	    10	 99 ns/op	      5000 entries/s	         1.5 signatures/entry
 BenchmarkSHA256Sum     	 3	 800 ns/op	1400.00 MB/s
 BenchmarkSHA256Sum-2   	 3	 800 ns/op	1300.00 MB/s
 BenchmarkModel         	 3	 800 ns/op	1500.00 MB/s	 1.012 cores
@@ -33,6 +35,8 @@ func TestTable(t *testing.T) {
 		"submit to proof, closed loop, p50\t100.7 ms\t50.0 ms\tbare Tessera log\t2.01\tat most 1.3\tMISSED",
 		"submissions over HTTP, 2 signatures each\t1443/s\t8676/s\tverifying pairs of signatures\t0.17\tat least 0.5\tMISSED",
 		"verify a bundle, p50\t0.50 ms\t0.40 ms\tverifying its 10 signatures\t1.25\tat most 1.5\theld",
+		"verify that it is live, p50\t0.80 ms\t0.50 ms\tverifying its 17 signatures\t1.60\tat most 1.5\tMISSED",
+		"replay a log by the rules\t5000/s\t11569/s\tverifying 1.5 signatures each\t0.43\t\t",
 		"measure a model of 1 GiB, one core\t1.40 GiB/s\t1.30 GiB/s\tsha256sum, one core\t1.07\tat least 1\theld",
 		"measure a model of 1 GiB, two cores\t2.42 GiB/s\t1.21 GiB/s\tsha256sum, one core\t2.00\tat least 1\theld",
 	}

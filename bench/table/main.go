@@ -35,6 +35,8 @@ var runs = []run{
 	{"./bench", "^BenchmarkSubmitToProofClosedLoop$", "100x", ""},
 	{"./bench", "^BenchmarkSubmissions$", "20000x", ""},
 	{"./bench", "^BenchmarkVerifyBundle$", "2000x", ""},
+	{"./bench", "^BenchmarkVerifyLiveness$", "2000x", ""},
+	{"./release/register", "^BenchmarkReplayAllCores$", "10x", ""},
 	{"./release/measure", "^Benchmark(SHA256Sum|Model)$", "5x", "1"},
 	{"./release/measure", "^Benchmark(SHA256Sum|Model)$", "5x", "2"},
 }

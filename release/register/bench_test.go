@@ -11,7 +11,8 @@ import (
 const benchSize = 8192
 
 // benchLog returns the entries of a log of a busy year: model images, releases
-// of them that expire, and now and then a withdrawal and a roll.
+// of them that expire, rolls, now and then a withdrawal, and four rotations of the
+// authority, each after a stolen key: the pass over all entries is in it.
 func benchLog(tb testing.TB) [][]byte {
 	l := newLog(tb, func(a *release.Authority) { a.Expires = t0.Add(3000 * oneDay) })
 	os := l.admit(l.osImage())
@@ -26,7 +27,13 @@ func benchLog(tb testing.TB) [][]byte {
 			predicate = l.release([]release.Digest{os, model}, func(r *release.Release) { r.NotAfter = l.now.Add(10 * oneDay) })
 		case 7:
 			predicate = l.roll()
-			if len(l.entries)%64 == 63 {
+			switch {
+			case len(l.entries)%2048 == 1023:
+				predicate = l.authority(func(a *release.Authority) {
+					a.Expires = t0.Add(3000 * oneDay)
+					strikeKey(a, "rel3", l.Size())
+				})
+			case len(l.entries)%64 == 63:
 				predicate = l.withdrawal(last)
 			}
 		}
@@ -50,6 +57,19 @@ func reportEntries(b *testing.B) {
 	b.ReportMetric(float64(b.N)*benchSize/b.Elapsed().Seconds(), "entries/s")
 }
 
+// reportSignatures says how many signatures an entry has, which a replay verifies.
+func reportSignatures(b *testing.B, entries [][]byte) {
+	signatures := 0
+	for _, entry := range entries {
+		envelope, err := release.ParseEnvelope(entry)
+		if err != nil {
+			b.Fatal(err)
+		}
+		signatures += len(envelope.Signatures)
+	}
+	b.ReportMetric(float64(signatures)/float64(len(entries)), "signatures/entry")
+}
+
 // BenchmarkReplay is Apply one by one: decoding, signatures, rules on one core.
 func BenchmarkReplay(b *testing.B) {
 	entries := benchLog(b)
@@ -69,6 +89,7 @@ func BenchmarkReplayAllCores(b *testing.B) {
 		New(testOrigin).ApplyAll(entries)
 	}
 	reportEntries(b)
+	reportSignatures(b, entries)
 }
 
 // BenchmarkReplayPrepared is the rules alone: what a log does under its lock.
