@@ -66,7 +66,7 @@ func (d *demo) restart() error {
 	}
 	return d.all(
 		command{who: "client", args: []string{"muster", "log", "checkpoint", "--log", d.url("log"), "--policy", "log.policy"}, lines: 8},
-		command{who: "client", args: []string{"muster", "release", "list", "--log", d.url("log"), "--policy", "log.policy"}, lines: 6, want: live},
+		command{who: "client", args: []string{"muster", "release", "list", "--verified", "--log", d.url("log"), "--policy", "log.policy"}, lines: 6, want: live},
 	)
 }
 

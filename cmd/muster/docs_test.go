@@ -25,12 +25,7 @@ var update = flag.Bool("update", false, "write what the commands of docs/cli.md 
 // guide stands for any lines. A command that ends in & is a server, and one that
 // begins with kill stops it.
 func TestGuideIsTrue(t *testing.T) {
-	data, err := os.ReadFile(guide)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &guideRun{t: t, directory: t.TempDir(), servers: &servers{}, run: map[string]string{}, written: map[string]string{}}
-	t.Cleanup(func() { r.servers.stop(t) })
+	r := newGuideRun(t)
 	for _, name := range []string{"node-os.json", "llama.json"} {
 		measured, err := os.ReadFile("testdata/measurement/" + name)
 		if err != nil {
@@ -38,10 +33,27 @@ func TestGuideIsTrue(t *testing.T) {
 		}
 		put(t, filepath.Join(r.directory, name), measured)
 	}
+	if commands := r.walk(guide); commands < 30 {
+		t.Errorf("the guide has %d commands, want the whole chain", commands)
+	}
+}
+
+func newGuideRun(t *testing.T) *guideRun {
+	r := &guideRun{t: t, directory: t.TempDir(), servers: &servers{}, run: map[string]string{}, written: map[string]string{}}
+	t.Cleanup(func() { r.servers.stop(t) })
+	return r
+}
+
+// walk runs the commands of a page, and returns how many it has.
+func (r *guideRun) walk(path string) (commands int) {
+	r.t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	var page strings.Builder
 	var block []string
 	inside := false
-	commands := 0
 	for line := range strings.Lines(string(data)) {
 		bare := strings.TrimSuffix(line, "\n")
 		switch {
@@ -59,12 +71,10 @@ func TestGuideIsTrue(t *testing.T) {
 		}
 		page.WriteString(line)
 	}
-	if commands < 30 {
-		t.Errorf("the guide has %d commands, want the whole chain", commands)
+	if *update && !r.t.Failed() {
+		put(r.t, path, []byte(page.String()))
 	}
-	if *update && !t.Failed() {
-		put(t, guide, []byte(page.String()))
-	}
+	return commands
 }
 
 // step is a command of the guide with the output that it shows.

@@ -18,7 +18,7 @@ import (
 type diffOptions struct {
 	source    logSource
 	manifests []string
-	files     map[release.Digest][]release.Resource // of manifests, by their digests
+	lists     map[release.Digest][]byte // of manifests, by their digests
 }
 
 // diffCommand makes the verb diff of releases or images.
@@ -57,17 +57,16 @@ A list of files that is kept beside the log is fetched from there, or read from
 
 // readManifests reads the lists of --manifest.
 func (a *app) readManifests(o *diffOptions) error {
-	o.files = map[release.Digest][]release.Resource{}
+	o.lists = map[release.Digest][]byte{}
 	for _, path := range o.manifests {
 		data, err := a.readFile(path, "manifest", release.MaxOMSManifest)
 		if err != nil {
 			return err
 		}
-		_, resources, err := release.ParseOMSManifest(data)
-		if err != nil {
+		if _, _, err := release.ParseOMSManifest(data); err != nil {
 			return wrongFile(path, data, "a list of files", fmt.Errorf("manifest %s: %w", path, err))
 		}
-		o.files[sha256.Sum256(data)] = resources
+		o.lists[sha256.Sum256(data)] = data
 	}
 	return nil
 }
@@ -218,10 +217,50 @@ func (a *app) diffReleases(cmd *cobra.Command, args []string, o *diffOptions) er
 // and can be had.
 func (a *app) comparedImage(cmd *cobra.Command, signed compare.Signed, statement *release.Statement, o *diffOptions) (*compare.Image, error) {
 	image := &compare.Image{Signed: signed, Statement: statement.Predicate.(*release.Image)}
-	if oms := image.Statement.Measurements.OMS; oms != nil && oms.Manifest != nil {
-		image.Files = o.files[*oms.Manifest]
+	oms := image.Statement.Measurements.OMS
+	if oms == nil || oms.Manifest == nil {
+		return image, nil
 	}
+	data, known := o.lists[*oms.Manifest]
+	if !known {
+		var err error
+		if data, err = a.listBeside(cmd, *oms.Manifest, o.source); data == nil || err != nil {
+			return image, err
+		}
+	}
+	root, files, err := release.ParseOMSManifest(data)
+	if err != nil {
+		return nil, fmt.Errorf("list of files %s: %w", oms.Manifest, err)
+	}
+	if root != oms.Root {
+		return nil, fail(exitcode.Refused, string(release.CodeManifestRoot), "", fmt.Errorf("list of files %s has root %s, image %s states %s", oms.Manifest, root, signed.Digest, oms.Root))
+	}
+	image.Files = files
 	return image, nil
+}
+
+// listBeside asks the log of the call for a list of files. A log that does not keep
+// it, or a call without a log, is no error: the comparison names what it lacks.
+func (a *app) listBeside(cmd *cobra.Command, digest release.Digest, source logSource) ([]byte, error) {
+	if source.url == "" && source.policy == "" {
+		return nil, nil
+	}
+	s, err := a.open(cmd, source)
+	if err != nil {
+		if source.url == "" {
+			return nil, nil // the policy does not say where the log is
+		}
+		return nil, err
+	}
+	defer s.client.Close()
+	data, err := s.client.Manifest(cmd.Context(), digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list of files %s: %w", digest, err)
+	}
+	return data, nil
 }
 
 // diffJSON is what diff prints.
