@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, clock func() time.Time, in io.Reade
 		a.policyCommand(),
 		a.bundleCommand(),
 		a.verifyCommand(),
+		a.memoryCommand(),
 		a.logCommand())
 	section(root, "About this program:", a.versionCommand())
 	ownWords(root)

@@ -54,6 +54,7 @@ func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 
 func (a *app) verifyCommand() *cobra.Command {
 	var files trustFiles
+	var memoryFile string
 	cmd := &cobra.Command{
 		Use:   "verify FILE" + bundle.Extension + " --policy FILE --requirements FILE",
 		Short: "judge a release offline by its proof bundle",
@@ -61,8 +62,14 @@ func (a *app) verifyCommand() *cobra.Command {
 requirements.json. No network is used. It says nothing about any machine: that
 takes evidence.
 
+With --memory it also compares the bundle with what that file remembers, and
+remembers what it has verified: so no log and no node leads you back, and a log
+that shows you two histories is found out. The evidence is written beside the
+file. Give the same file every time. The first time it is made, and the check
+consistency says first-seen.
+
 Exit codes: 0 every required check passed; 1 a check failed; 3 a required check
-could not be made.`,
+could not be made; 4 the log misbehaved, and the evidence is in a file.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			trust, err := files.read(a, cmd)
@@ -74,17 +81,28 @@ could not be made.`,
 			if err != nil {
 				return err
 			}
-			verdict := verify.Bundle(data, trust, a.clock())
+			exit := exitcode.Verified
+			var verdict *verify.Verdict
+			if memoryFile == "" {
+				verdict = verify.Bundle(data, trust, a.clock())
+				exit = verdict.ExitCode()
+			} else if verdict, exit, err = a.judgeAndRemember(cmd.Context(), data, trust, memoryFile); err != nil {
+				return err
+			}
 			if err := a.print(verdict, func(p *page) { verdictWords(p, verdict) }); err != nil {
 				return err
 			}
-			if exit := verdict.ExitCode(); exit != exitcode.Verified {
+			if exit != exitcode.Verified {
 				return command.Verdict(exit)
 			}
 			return nil
 		},
 	}
+	// It can be run, and holds a command: both usage lines stand.
+	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate())
 	files.flags(cmd)
+	cmd.Flags().StringVar(&memoryFile, "memory", "", "the file of what you remember, made at the first use (default: nothing is remembered or compared)")
+	cmd.AddCommand(a.verifyForkCommand())
 	return cmd
 }
 

@@ -51,7 +51,7 @@ func TestVerify(t *testing.T) {
 		{"frozen", good, l.requirements(t), testTime.AddDate(0, 0, 2), exitcode.Refused, "fail +checkpoint-age"},
 		{"expired", good, l.requirements(t, "checkpointMaxAge", `"none"`), testTime.AddDate(0, 0, 61), exitcode.Refused, "fail +not-after"},
 		{"no memory to compare with", good, l.requirements(t, "consistency", `"required"`), hour, exitcode.Unknown, "not-checked +consistency .*\\(required: this makes the result unknown\\)$"},
-		{"no roll where an age is asked", good, l.requirements(t, "rollMaxAge", `"1d"`), hour, exitcode.Refused, "fail +roll +got no roll in the bundle"},
+		{"no roll where an age is asked", good, l.requirements(t, "rollMaxAge", `"1d"`), hour, exitcode.Refused, "fail +roll +got no roll in the bundle, want a roll younger than 1d"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "release.muster")

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/client/memory"
+	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog/fork"
+	"github.com/muster-log/muster/verify"
+)
+
+// judgeAndRemember judges a bundle with the memory in a file, and has the file
+// remember what was learnt before anything is said: a verdict that could not be
+// remembered is none. It returns the exit code with the verdict.
+func (a *app) judgeAndRemember(ctx context.Context, data []byte, trust *verify.Trust, path string) (*verify.Verdict, int, error) {
+	remembered, err := memory.Read(path)
+	first := errors.Is(err, fs.ErrNotExist)
+	if first {
+		remembered, err = &verify.Memory{}, nil
+	}
+	if err != nil {
+		return nil, 0, memoryFailure(err)
+	}
+	verdict := verify.Bundle(data, trust, a.clock(), verify.WithMemory(remembered))
+	if first && verdict.Learned.Empty() {
+		return verdict, verdict.ExitCode(), nil // nothing is worth a file yet
+	}
+	found, err := memory.Learn(ctx, path, verdict.Learned, first)
+	if err != nil {
+		return nil, 0, memoryFailure(err)
+	}
+	if len(found) > len(verdict.Evidence) {
+		// Another process has remembered meanwhile what contradicts this one.
+		if remembered, err = memory.Read(path); err != nil {
+			return nil, 0, memoryFailure(err)
+		}
+		verdict = verify.Bundle(data, trust, a.clock(), verify.WithMemory(remembered))
+	}
+	if first {
+		a.say("%s is new: nothing was remembered before", path)
+	}
+	for _, evidence := range verdict.Evidence {
+		name, err := writeEvidence(filepath.Dir(path), evidence)
+		if err != nil {
+			return nil, 0, fmt.Errorf("evidence of kind %s: %w", evidence.Kind, err)
+		}
+		a.say("evidence of kind %s about log %s is in %s: send it to the log's witnesses, monitors and users", evidence.Kind, quote(evidence.Origin), name)
+	}
+	if exit := verdict.ExitCode(); exit == exitcode.Verified || len(verdict.Evidence) == 0 {
+		return verdict, exit, nil
+	}
+	return verdict, exitcode.Misbehaved, nil
+}
+
+func memoryFailure(err error) error {
+	if damaged, ok := errors.AsType[*memory.DamagedError](err); ok {
+		return fail(exitcode.Unknown, "memory-damaged", damaged.Hint(), err)
+	}
+	return fail(exitcode.Unknown, "memory", "nothing is judged that cannot be remembered: make the file and its directory writable, or leave --memory out", err)
+}
+
+// writeEvidence writes evidence into a directory, under a name that is made of its
+// contents: the same evidence again is the same file.
+func writeEvidence(directory string, evidence *fork.Evidence) (string, error) {
+	data, err := evidence.Marshal()
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.Sum256(data)
+	name := filepath.Join(directory, fmt.Sprintf("%s-%s-%x%s", fileName(evidence.Origin), evidence.Kind, digest[:4], fork.Extension))
+	if there, err := os.ReadFile(name); err == nil && bytes.Equal(there, data) {
+		return name, nil
+	}
+	return name, atomicfile.Write(name, data, publicMode)
+}
+
+// fileName makes a part of a file's name of an origin, which may hold anything.
+func fileName(origin string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, origin)
+	return fmt.Sprintf("%.100s", strings.TrimLeft(safe, "."))
+}
+
+func (a *app) memoryCommand() *cobra.Command {
+	return group("memory", "show what verify remembers from verdict to verdict", a.memoryShowCommand())
+}
+
+func (a *app) memoryShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show FILE",
+		Short: "say what a memory file holds",
+		Long: `Says what a file of muster verify --memory holds: of each log its checkpoints, under
+each pinned authority the highest version and the newest roll of each product.`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := memory.Read(args[0])
+			if errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if err != nil {
+				return memoryFailure(err)
+			}
+			shown := showMemory(m)
+			return a.print(shown, shown.words)
+		},
+	}
+}
+
+// shownMemory is the JSON of muster memory show.
+type shownMemory struct {
+	Newest      string           `json:"newestFreshTime,omitempty"`
+	Logs        []shownLog       `json:"logs"`
+	Authorities []shownAuthority `json:"authorities"`
+}
+
+type shownLog struct {
+	Origin      string      `json:"origin"`
+	Largest     uint64      `json:"largest"`
+	Root        string      `json:"root"`
+	Checkpoints []uint64    `json:"checkpoints"`
+	Unproven    int         `json:"unproven"`
+	Evidence    []fork.Kind `json:"evidence"`
+}
+
+type shownAuthority struct {
+	Pin     release.Digest `json:"pin"`
+	Version int            `json:"version"`
+	Digest  release.Digest `json:"digest"`
+	Rolls   []shownRoll    `json:"rolls"`
+}
+
+type shownRoll struct {
+	Product string           `json:"product"`
+	Index   uint64           `json:"index"`
+	Size    uint64           `json:"size"`
+	Live    []release.Digest `json:"live"`
+}
+
+func showMemory(m *verify.Memory) *shownMemory {
+	shown := &shownMemory{Logs: []shownLog{}, Authorities: []shownAuthority{}}
+	if newest := m.Newest(); !newest.IsZero() {
+		shown.Newest = release.FormatTime(newest)
+	}
+	for _, origin := range m.Logs.Origins() {
+		largest, _ := m.Logs.Largest(origin)
+		log := shownLog{Origin: origin, Largest: largest.Checkpoint.Size, Root: largest.Checkpoint.Root.String(),
+			Unproven: len(m.Logs.Gaps(origin)), Evidence: []fork.Kind{}}
+		for _, k := range m.Logs.Checkpoints(origin) {
+			log.Checkpoints = append(log.Checkpoints, k.Checkpoint.Size)
+		}
+		for _, e := range m.Logs.Evidence(origin) {
+			log.Evidence = append(log.Evidence, e.Kind)
+		}
+		shown.Logs = append(shown.Logs, log)
+	}
+	for _, known := range m.Authorities() {
+		authority := shownAuthority{Pin: known.Pin, Version: known.Version, Digest: known.Digest, Rolls: []shownRoll{}}
+		for _, r := range known.Rolls {
+			authority.Rolls = append(authority.Rolls, shownRoll{Product: r.Product, Index: r.Index, Size: r.Size, Live: append([]release.Digest{}, r.Live...)})
+		}
+		shown.Authorities = append(shown.Authorities, authority)
+	}
+	return shown
+}
+
+func (m *shownMemory) words(p *page) {
+	if m.Newest == "" {
+		p.line("nothing is remembered yet")
+	} else {
+		p.line("now is not before %s", m.Newest)
+	}
+	for _, log := range m.Logs {
+		p.line("log %s", quote(log.Origin))
+		p.field("largest", "size %d, root %s", log.Largest, log.Root)
+		p.field("checkpoints", "%d, from size %d", len(log.Checkpoints), log.Checkpoints[0])
+		if log.Unproven > 0 {
+			p.field("unproven", "%s: contradicted by nothing, no proof at hand that the largest extends them", count(log.Unproven, "checkpoint"))
+		}
+		for _, kind := range log.Evidence {
+			p.field("evidence", "of kind %s", kind)
+		}
+	}
+	for _, authority := range m.Authorities {
+		p.line("pinned authority %s", authority.Pin)
+		p.field("highest", "version %d, %s", authority.Version, authority.Digest)
+		for _, r := range authority.Rolls {
+			p.field("roll", "of %s at index %d, of size %d, %d live", r.Product, r.Index, r.Size, len(r.Live))
+			for _, digest := range r.Live {
+				p.field("", "%s", digest)
+			}
+		}
+	}
+}

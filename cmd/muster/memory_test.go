@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/tlogtest"
+)
+
+// remembering is a person who verifies with a memory.
+type remembering struct {
+	*testing.T
+	l     *testLog
+	dir   string
+	flags []string
+}
+
+func newRemembering(t *testing.T) *remembering {
+	l := newTestLog(t)
+	dir := t.TempDir()
+	return &remembering{t, l, dir, append(l.files(t, l.requirements(t)), "--memory", filepath.Join(dir, "memory.json"))}
+}
+
+// verify judges the release under a checkpoint of a log.
+func (r *remembering) verify(checkpoint *tlog.SignedCheckpoint, log *tlogtest.Log, more ...string) result {
+	r.Helper()
+	data, err := log.Bundle(checkpoint, nil, 0, 1, 2, 3).Marshal()
+	if err != nil {
+		r.Fatal(err)
+	}
+	file := filepath.Join(r.dir, "release.muster")
+	put(r.T, file, data)
+	return muster(r.T, append(append([]string{"verify", file}, r.flags...), more...)...)
+}
+
+func (r *remembering) cosigned(log *tlogtest.Log, size uint64, minutes int) *tlog.SignedCheckpoint {
+	at := testTime.Add(time.Duration(minutes) * time.Minute)
+	return log.Checkpoint(size, r.l.witnesses[0].At(at), r.l.witnesses[1].At(at))
+}
+
+// evidence returns the evidence files beside the memory.
+func (r *remembering) evidence() []string {
+	r.Helper()
+	files, err := filepath.Glob(filepath.Join(r.dir, "*.fork"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return files
+}
+
+// TestVerifyRemembers: the first use makes the file, and a log that shows another
+// history ends with 4 and a file that anybody can check.
+func TestVerifyRemembers(t *testing.T) {
+	r := newRemembering(t)
+	other := r.l.Fork(4)
+	r.l.Add([]byte("5"), []byte("6"))
+	other.Add([]byte("x"), []byte("y"))
+
+	first := r.verify(r.cosigned(r.l.Log, 5, 1), r.l.Log)
+	if first.code != exitcode.Verified || !matches(first.out, "^  pass +consistency +first-seen") || !matches(first.errOut, "memory.json is new: nothing was remembered before$") {
+		t.Fatalf("got %d\n%s%s", first.code, first.out, first.errOut)
+	}
+	again := r.verify(r.cosigned(r.l.Log, 5, 1), r.l.Log)
+	if again.code != exitcode.Verified || again.errOut != "" || !matches(again.out, "^  pass +consistency +of one history") {
+		t.Fatalf("got %d\n%s%s", again.code, again.out, again.errOut)
+	}
+	grown := r.verify(r.cosigned(r.l.Log, 6, 2), r.l.Log)
+	if grown.code != exitcode.Verified || !matches(grown.out, "^  not-checked +consistency .*no proof at hand from size 5 to 6$") {
+		t.Fatalf("got %d\n%s%s", grown.code, grown.out, grown.errOut)
+	}
+	for range 2 {
+		forked := r.verify(r.cosigned(other, 6, 3), other, "--json")
+		if forked.code != exitcode.Misbehaved || len(r.evidence()) != 1 || !strings.Contains(forked.errOut, r.evidence()[0]) {
+			t.Fatalf("got %d, %v\n%s%s", forked.code, r.evidence(), forked.out, forked.errOut)
+		}
+		var verdict struct{ Result string }
+		if err := json.Unmarshal([]byte(forked.out), &verdict); err != nil || verdict.Result != "fail" {
+			t.Errorf("got %s", forked.out)
+		}
+	}
+	shown := muster(t, "verify", "fork", r.evidence()[0], "--policy", r.flags[1])
+	if shown.code != exitcode.Verified || !matches(shown.out, "^  shows +the log signed two trees of size 6, with roots ") || !matches(shown.out, "^result: evidence") {
+		t.Errorf("got %d\n%s%s", shown.code, shown.out, shown.errOut)
+	}
+	// For good, whatever it shows.
+	if good := r.verify(r.cosigned(r.l.Log, 6, 4), r.l.Log); good.code != exitcode.Misbehaved {
+		t.Errorf("got %d\n%s", good.code, good.out)
+	}
+	memory := muster(t, "memory", "show", r.flags[5])
+	if memory.code != exitcode.Verified || !matches(memory.out, "^  largest +size 6, root ") || !matches(memory.out, "^  evidence +of kind same-size$") ||
+		!matches(memory.out, "^pinned authority "+r.l.pin.String()+"$") || !matches(memory.out, "^  highest +version 1, ") {
+		t.Errorf("got %d\n%s%s", memory.code, memory.out, memory.errOut)
+	}
+}
+
+// TestVerifyOfALyingWitness: others suffice, so the result stands, and the evidence
+// is written all the same.
+func TestVerifyOfALyingWitness(t *testing.T) {
+	r := newRemembering(t)
+	r.l.Add([]byte("5"))
+	if first := r.verify(r.cosigned(r.l.Log, 5, 10), r.l.Log); first.code != exitcode.Verified {
+		t.Fatalf("got %d\n%s", first.code, first.out)
+	}
+	w := r.l.witnesses
+	lied := r.l.Checkpoint(4, w[0].At(testTime.Add(11*time.Minute)), w[1].At(testTime.Add(9*time.Minute)), w[2].At(testTime.Add(9*time.Minute)))
+	v := r.verify(lied, r.l.Log)
+	if v.code != exitcode.Verified || len(r.evidence()) != 1 || !matches(v.out, "consistency .*not counted, .*: w1$") || !strings.Contains(v.errOut, "witness-time") {
+		t.Fatalf("got %d\n%s%s", v.code, v.out, v.errOut)
+	}
+	alone := r.l.Checkpoint(5, w[0].At(testTime.Add(20*time.Minute)), w[1].At(testTime.Add(20*time.Minute)))
+	if v := r.verify(alone, r.l.Log); v.code != exitcode.Refused || !matches(v.out, "^  fail +quorum ") {
+		t.Errorf("got %d\n%s%s", v.code, v.out, v.errOut)
+	}
+	shown := muster(t, "verify", "fork", r.evidence()[0], "--policy", r.flags[1], "--json")
+	var fork shownFork
+	if err := json.Unmarshal([]byte(shown.out), &fork); err != nil || fork.Result != isEvidence || !slices.Equal(fork.Accused, []string{w[0].Key.Verifier().String()}) {
+		t.Errorf("got %s", shown.out)
+	}
+}
+
+// TestMemoryFileIsNeverBegunAnew: what is damaged or cannot be written is an error,
+// and there is no verdict.
+func TestMemoryFileIsNeverBegunAnew(t *testing.T) {
+	r := newRemembering(t)
+	path := r.flags[5]
+	put(t, path, []byte(`{"authorities":[],"logs":[`))
+	damaged := r.verify(r.cosigned(r.l.Log, 4, 1), r.l.Log, "--json")
+	if damaged.code != exitcode.Unknown || !strings.Contains(damaged.out, `"code":"memory-damaged"`) || !strings.Contains(damaged.errOut, "hint: it is not begun anew by itself") {
+		t.Errorf("got %d\n%s%s", damaged.code, damaged.out, damaged.errOut)
+	}
+	if left, err := os.ReadFile(path); err != nil || string(left) != `{"authorities":[],"logs":[` {
+		t.Errorf("it was touched: %s", left)
+	}
+	want(t, exitcode.Unknown, "memory-damaged", "memory", "show", path)
+	want(t, exitcode.Usage, "no-such-file", "memory", "show", path+".none")
+	r.flags[5] = filepath.Join(r.dir, "none", "memory.json")
+	if v := r.verify(r.cosigned(r.l.Log, 4, 1), r.l.Log); v.code != exitcode.Unknown || v.out != "" {
+		t.Errorf("got %d\n%s%s", v.code, v.out, v.errOut)
+	}
+	// What no quorum cosigned is not worth a file.
+	r.flags[5] = filepath.Join(r.dir, "other.json")
+	if v := r.verify(r.l.Checkpoint(4), r.l.Log); v.code != exitcode.Refused || !matches(v.out, "^  fail +quorum ") {
+		t.Errorf("got %d\n%s%s", v.code, v.out, v.errOut)
+	}
+	if _, err := os.Stat(r.flags[5]); err == nil {
+		t.Error("a memory of nothing was made")
+	}
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/internal/command"
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/fork"
+	"github.com/muster-log/muster/tlog/policy"
+	"github.com/muster-log/muster/verify"
+)
+
+// The results of muster verify fork.
+const (
+	isEvidence  = "evidence"
+	notJudged   = "not-judged"  // nobody said whose keys to believe
+	otherAuthor = "another-pin" // evidence under an authority that is not the one pinned
+)
+
+// shownFork is the JSON of muster verify fork.
+type shownFork struct {
+	Kind    fork.Kind `json:"kind"`
+	Origin  string    `json:"origin"`
+	Shows   string    `json:"shows"`
+	Accused []string  `json:"accused"`
+	// Authority is, of a false roll, the payload digest of entry 0.
+	Authority *release.Digest `json:"authority,omitempty"`
+	// Cosigned tells, of a false roll, whether the checkpoint meets the quorum.
+	Cosigned *bool  `json:"cosigned,omitempty"`
+	Result   string `json:"result"`
+	whom     string
+}
+
+func (a *app) verifyForkCommand() *cobra.Command {
+	var files trustFiles
+	cmd := &cobra.Command{
+		Use:   "fork FILE" + fork.Extension + " --policy FILE",
+		Short: "judge evidence that a log, a witness or a roll's signer broke its promise",
+		Long: `Judges an evidence file of any kind offline by the keys of your policy, and says in
+words what it shows and who is accused. What it cannot show is who did it: a
+stolen key looks the same.
+
+With --requirements evidence about a roll has to be of the authority that they pin.
+
+Exit codes: 0 it is evidence; 1 it is none; 3 nobody said whose keys to believe.`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if files.policy == "" && files.requirements != "" {
+				return usage(cmd, errors.New("missing --policy: the log's key stands there"))
+			}
+			shown, err := a.judgeFork(cmd, args[0], &files)
+			if err != nil {
+				return err
+			}
+			if err := a.print(shown, shown.words); err != nil {
+				return err
+			}
+			switch shown.Result {
+			case isEvidence:
+				return nil
+			case notJudged:
+				return command.Verdict(exitcode.Unknown)
+			}
+			return command.Verdict(exitcode.Refused)
+		},
+	}
+	files.flags(cmd)
+	cmd.Flag("requirements").Usage = "the requirements file, whose pinned authority evidence about a roll has to be of"
+	return cmd
+}
+
+// judgeFork reads and judges an evidence file.
+func (a *app) judgeFork(cmd *cobra.Command, path string, files *trustFiles) (*shownFork, error) {
+	data, err := a.readFile(path, "evidence", verify.MaxEvidence)
+	if err != nil {
+		return nil, err
+	}
+	evidence, err := verify.ParseEvidence(data, a.registerOptions()...)
+	if err != nil {
+		return nil, wrongFile(path, data, "evidence", forkFailure(path, err))
+	}
+	shown, err := describeEvidence(evidence)
+	if err != nil {
+		return nil, forkFailure(path, err)
+	}
+	shown.Result = notJudged
+	if files.policy == "" {
+		return shown, nil
+	}
+	var requirements *verify.Requirements
+	var p *policy.Policy
+	if files.requirements == "" {
+		p, err = a.readPolicy(files.policy)
+	} else {
+		var trust *verify.Trust
+		if trust, err = files.read(a, cmd); err == nil {
+			p, requirements = trust.Policy(), trust.Requirements()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := evidence.Verify(policyKeys(p)...); err != nil {
+		return nil, forkFailure(path, err)
+	}
+	shown.Result = isEvidence
+	if falseRoll, ok := evidence.(*verify.FalseRoll); ok {
+		_, _, err := verifyCheckpoint(p, []byte(falseRoll.Bundle.Checkpoint))
+		cosigned := err == nil
+		shown.Cosigned = &cosigned
+		if requirements != nil && requirements.Authority != *shown.Authority {
+			shown.Result = otherAuthor
+		}
+	}
+	return shown, nil
+}
+
+// policyKeys are those of all logs and witnesses.
+func policyKeys(p *policy.Policy) []tlog.VerifierKey {
+	keys := p.WitnessKeys()
+	for _, log := range p.Logs {
+		keys = append(keys, log.Key)
+	}
+	return keys
+}
+
+// forkFailure says of a file that it proves nothing, and why.
+func forkFailure(path string, err error) error {
+	code, hint := "fork-form", ""
+	switch {
+	case errors.Is(err, fork.ErrNoContradiction):
+		code, hint = "no-contradiction", "an honest log, witness or signer may have signed this"
+	case errors.Is(err, fork.ErrNotAccused):
+		code, hint = "not-accused", "give the policy of the log or the witness that the file is about"
+	case errors.Is(err, tlog.ErrSignature), errors.Is(err, tlog.ErrNotSigned):
+		code, hint = "not-signed", "the policy's key did not sign what the file shows"
+	case release.CodeOf(err) == release.CodeCannotJudge:
+		return fail(exitcode.Unknown, string(release.CodeCannotJudge), "", fmt.Errorf("%s: %w", path, err))
+	}
+	return fail(exitcode.Refused, code, hint, fmt.Errorf("%s is no evidence: %w", path, err))
+}
+
+// describeEvidence says what evidence shows, if it is genuine.
+func describeEvidence(evidence verify.Evidence) (*shownFork, error) {
+	if falseRoll, ok := evidence.(*verify.FalseRoll); ok {
+		return describeFalseRoll(falseRoll)
+	}
+	e := evidence.(*fork.Evidence)
+	shown := &shownFork{Kind: e.Kind, Origin: e.Origin, Accused: []string{e.Origin}, whom: "whoever holds the key of log " + quote(e.Origin)}
+	var both [2]*tlog.SignedCheckpoint
+	for i, note := range e.Checkpoints {
+		checkpoint, err := tlog.ParseCheckpoint([]byte(note))
+		if err != nil {
+			return nil, err
+		}
+		both[i] = checkpoint
+	}
+	switch e.Kind {
+	case fork.SameSize:
+		shown.Shows = fmt.Sprintf("the log signed two trees of size %d, with roots %s and %s", both[0].Size, both[0].Root, both[1].Root)
+	case fork.Prefix:
+		shown.Shows = fmt.Sprintf("the log signed a tree of size %d, and one of size %d that does not begin with it", both[0].Size, both[1].Size)
+	case fork.WitnessTime:
+		witness, err := tlog.ParseVerifierKey(e.Witness)
+		if err != nil {
+			return nil, err
+		}
+		shown.Accused, shown.whom = []string{e.Witness}, "whoever holds the key of witness "+quote(witness.Name)
+		shown.Shows = fmt.Sprintf("the witness cosigned a tree of size %d after it had cosigned one of size %d", both[1].Size, both[0].Size)
+	}
+	return shown, nil
+}
+
+func describeFalseRoll(e *verify.FalseRoll) (*shownFork, error) {
+	s, err := e.Shown()
+	if err != nil {
+		return nil, err
+	}
+	shown := &shownFork{Kind: verify.KindFalseRoll, Origin: s.Origin, Authority: &s.Pin, whom: "whoever holds the keys that signed the roll"}
+	for _, key := range s.Accused {
+		shown.Accused = append(shown.Accused, key.String())
+	}
+	shown.Shows = fmt.Sprintf("the roll at index %d, of size %d, lists release %s of %s at index %d, which the withdrawal at index %d (%s) covers",
+		s.RollIndex, s.Roll.Size, s.Release.Version, s.Release.Product, s.ReleaseIndex, s.WithdrawalIndex, s.Withdrawal.Reason)
+	return shown, nil
+}
+
+func (s *shownFork) words(p *page) {
+	p.line("evidence of kind %s, of log %s", s.Kind, quote(s.Origin))
+	p.field("shows", "%s", s.Shows)
+	p.field("accused", "%s", s.whom)
+	for _, key := range s.Accused {
+		if key != s.Origin {
+			p.field("", "%s", key)
+		}
+	}
+	if s.Authority != nil {
+		p.field("authority", "%s", *s.Authority)
+	}
+	if s.Cosigned != nil {
+		p.field("checkpoint", "%s", map[bool]string{true: "cosigned as your policy asks", false: "signed by the log, and not cosigned as your policy asks"}[*s.Cosigned])
+	}
+	switch s.Result {
+	case isEvidence:
+		p.line("result: evidence. A stolen key looks the same")
+	case otherAuthor:
+		p.line("result: no evidence for you, its authority is not the one that the requirements pin")
+	default:
+		p.line("result: unknown, give --policy to say whose keys to believe")
+	}
+}
