@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/spf13/cobra"
-
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 )
@@ -118,20 +116,4 @@ func (a *app) printDocument(d *document, title string) error {
 		}
 		d.describe(p)
 	})
-}
-
-// showCommand makes the verb show of a type.
-func (a *app) showCommand(want release.Type) *cobra.Command {
-	return &cobra.Command{
-		Use:   "show FILE",
-		Short: fmt.Sprintf("say in words what the file of the %s states, and who signed it", want),
-		Args:  arguments(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			doc, err := a.readDocument(args[0], want)
-			if err != nil {
-				return err
-			}
-			return a.printDocument(doc, "")
-		},
-	}
 }

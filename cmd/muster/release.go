@@ -14,7 +14,9 @@ import (
 func (a *app) releaseCommand() *cobra.Command {
 	return a.namingImages(a.namingKeys(group("release", "approve a combination of images, sign that, submit it",
 		a.releaseCreateCommand(),
+		a.releaseRenewCommand(),
 		a.signCommand(release.TypeRelease),
+		a.paeCommand(release.TypeRelease),
 		a.attachCommand(release.TypeRelease),
 		a.statusCommand(release.TypeRelease),
 		a.submitCommand(release.TypeRelease),
@@ -40,8 +42,9 @@ func (a *app) releaseCreateCommand() *cobra.Command {
 		Use:   "create --product NAME --channel NAME --version V --image DIGEST|FILE... --out FILE [--authority FILE | --log URL]",
 		Short: "draft a release of logged images",
 		Long: `Drafts a release: images, by the payload digests under which they are logged or by
-their files, approved for a channel until a date. A release that only renews another
-has the same product, channel, version and images, and a later --not-after.`,
+their files, approved for a channel until a date. With --log the log is replayed, and
+the draft held to all that is in it; what must be reinstated is said. A release that
+only renews another: muster release renew.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "product", "channel", "version", "image", "out"); err != nil {
@@ -50,13 +53,28 @@ has the same product, channel, version and images, and a later --not-after.`,
 			if err := checkFree(o.out, o.force); err != nil {
 				return err
 			}
-			stated, authority, err := a.newRelease(cmd, &o)
+			var h *history
+			var authority *release.Authority
+			var digest release.Digest
+			var err error
+			if o.source.authority == "" {
+				h, authority, digest, err = a.replayFor(cmd, o.source.log)
+			} else {
+				authority, digest, err = a.findAuthority(cmd, &o.source)
+			}
+			if err != nil {
+				return err
+			}
+			stated, err := a.newRelease(cmd, &o, authority, digest)
 			if err != nil {
 				return err
 			}
 			statement, err := release.NewRelease(stated)
 			if err != nil {
 				return flagValue(cmd, err)
+			}
+			if h != nil {
+				return a.createInLog(h, authority, statement, o.out, o.force)
 			}
 			return a.createUnder(authority, statement, o.out, o.force)
 		},
@@ -75,36 +93,28 @@ has the same product, channel, version and images, and a later --not-after.`,
 	return cmd
 }
 
-// newRelease makes the statement of the flags, and returns the authority it is
-// made under.
-func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions) (*release.Release, *release.Authority, error) {
-	authority, digest, err := a.findAuthority(cmd, &o.source)
-	if err != nil {
-		return nil, nil, err
-	}
+// newRelease makes the statement of the flags, under an authority.
+func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions, authority *release.Authority, digest release.Digest) (*release.Release, error) {
 	stated := &release.Release{Authority: digest, Product: o.product, Channel: o.channel, Version: o.version, Note: o.note}
+	var err error
 	if stated.Issued, err = a.parseWhen(cmd, "issued", o.issued, a.now()); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	longest := stated.Issued.AddDate(0, 0, limitsOf(authority).ReleaseDays)
 	if stated.NotAfter, err = a.parseWhen(cmd, "not-after", o.notAfter, longest); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, text := range o.images {
 		image, err := a.imageDigest(text, o.product)
 		if err != nil {
-			return nil, nil, fmt.Errorf("--image: %w", err)
+			return nil, fmt.Errorf("--image: %w", err)
 		}
 		stated.Images = append(stated.Images, image)
 	}
-	for _, text := range o.reinstates {
-		withdrawal, err := release.ParseDigest(text)
-		if err != nil {
-			return nil, nil, usage(cmd, fmt.Errorf("--reinstates: %w", err))
-		}
-		stated.Reinstates = append(stated.Reinstates, withdrawal)
+	if stated.Reinstates, err = parseReinstates(cmd, o.reinstates); err != nil {
+		return nil, err
 	}
-	return stated, authority, nil
+	return stated, nil
 }
 
 // limitsOf are the authority's limits, or those of a new one where only its

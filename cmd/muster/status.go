@@ -14,6 +14,7 @@ import (
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/foreign"
 	"github.com/muster-log/muster/release/register"
 )
 
@@ -255,15 +256,8 @@ func (s *signingStatus) judgeInLog(doc *document, h *history, now time.Time) err
 	}
 	// Admission reads a clock, and a draft may wait for its signatures: its own date
 	// is judged by the one that checks them.
-	_, err := h.suppose(doc.statement, later(now, stated.Issued))
+	_, err := h.suppose(doc.statement, latestOf(now, stated.Issued))
 	return err
-}
-
-func later(x, y time.Time) time.Time {
-	if x.After(y) {
-		return x
-	}
-	return y
 }
 
 // signingStatus judges the signatures of a document by an authority.
@@ -278,7 +272,7 @@ func (d *document) signingStatus(by *judge) signingStatus {
 			s.problem(signature.KeyID, "signer-unknown", "the authority has no such key")
 			continue
 		}
-		if err := key.Verify(d.envelope.Payload, signature.Sig); err != nil {
+		if err := foreign.Verify(key, d.envelope.Payload, signature.Sig); err != nil {
 			s.problem(signature.KeyID, cmp.Or(release.CodeOf(err), release.CodeSignatureInvalid), err.Error())
 			continue
 		}

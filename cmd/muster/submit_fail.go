@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/log/remote"
+	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog"
 )
 
@@ -114,8 +115,14 @@ func explainRefused(doc *document, log string, status *remote.StatusError, err e
 		hint = fmt.Sprintf("see who must sign: muster %s status %s --log %s", doc.statement.Type, doc.path, log)
 	case "authority-not-in-force":
 		hint = "make the draft again: the authority has changed since"
-	case "image-not-logged":
-		hint = "submit its images first: muster image submit"
+	case "image-withdrawn":
+		hint = fmt.Sprintf("see what it must reinstate: muster %s status %s --log %s", doc.statement.Type, doc.path, log)
+	case "previous-root-missed", "own-root-missed":
+		hint = fmt.Sprintf("the roots of the old version and of the new one sign: muster authority status %s --log %s", doc.path, log)
+	case "version-not-next", "previous-not-in-force":
+		hint = "draft it anew from the version in force: muster authority rotate --log " + log
+	case "image-not-logged", "release-taken", "identity-version", "not-after-not-later", "image-struck":
+		hint = logHint(release.Code(status.Code))
 	case "issued-behind-clock", "issued-ahead-of-clock", "issued-behind-log-time":
 		hint = "make the draft again with the time of today, and check this machine's clock"
 	}
