@@ -15,7 +15,7 @@ func trust(authority, out string) []string {
 	for i, witness := range witnesses {
 		args = append(args, "--operator", fmt.Sprintf("%s=pretended-operator-%d", witness, i+1))
 	}
-	return append(args, "--log-operator", logOperator, "--out", out)
+	return append(args, "--log-operator", logOperator, "--roll-max-age", "none", "--out", out)
 }
 
 func (d *demo) makeTrust() error {

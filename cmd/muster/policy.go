@@ -161,7 +161,7 @@ func requirementsWords(page *page, r *verify.Requirements) {
 	page.field("products", "%s", list(r.Products))
 	page.field("channels", "%s", list(r.Channels))
 	page.field("modes", "%s", list(modeNames(r.AcceptedModes())))
-	page.field("roll", "%s", ageWords(r.RollMaxAge, "at most %s old", "of any age, or none: a withdrawn release passes"))
+	page.field("roll", "%s", ageWords(r.RollMaxAge, "at most %s old, and it lists the release", "of any age, or none: a withdrawn release passes"))
 	page.field("checkpoint", "%s", ageWords(r.CheckpointMaxAge, "at most %s old", "of any age"))
 	page.field("release", "%s", ageWords(r.MinimumAge, "witnessed at least %s ago", "as soon as it is logged"))
 	for i, name := range slices.Sorted(maps.Keys(r.MinimumSecurityVersion)) {

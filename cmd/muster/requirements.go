@@ -12,11 +12,12 @@ import (
 	"github.com/muster-log/muster/verify"
 )
 
-// The ages that a relying party accepts by default. No roll is asked for, since
-// none is made yet, and every verdict says so; a checkpoint is
-// signed again every few minutes, so a day says that the log still lives.
+// The ages that a relying party accepts by default. A roll of at most a day says
+// that nothing was withdrawn but in the last day; to do without it takes words. A
+// checkpoint is signed again every few minutes, so a day says that the log still
+// lives. Not every release has to be old.
 const (
-	defaultRollMaxAge       = "none"
+	defaultRollMaxAge       = "1d"
 	defaultCheckpointMaxAge = "1d"
 	defaultMinimumAge       = "none"
 )
@@ -46,7 +47,9 @@ func (a *app) requirementsCreateCommand() *cobra.Command {
 things may be, and who runs what. The authority is the first one, entry 0 of the
 log: the pin. Its digest is what you should have from somewhere else than the log.
 
-An age is a number and s, m, h or d, or none: then every verdict says waived.`,
+An age is a number and s, m, h or d, or none: then every verdict says waived. A
+withdrawal reaches you at the latest when the roll of what was live before it is
+--roll-max-age old. With none it reaches you only if a bundle holds a newer roll.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "authority", "product", "channel", "operator", "log-operator", "out"); err != nil {
@@ -60,7 +63,7 @@ An age is a number and s, m, h or d, or none: then every verdict says waived.`,
 	flags.StringArrayVar(&o.products, "product", nil, "an accepted product; may be repeated")
 	flags.StringArrayVar(&o.channels, "channel", nil, "an accepted channel; may be repeated")
 	flags.StringArrayVar(&o.modes, "mode", nil, "an accepted mode of images; may be repeated (default: production)")
-	flags.StringVar(&o.rollAge, "roll-max-age", defaultRollMaxAge, "how old the roll of what is live may be; rolls are not judged yet: anything but none makes every verdict unknown")
+	flags.StringVar(&o.rollAge, "roll-max-age", defaultRollMaxAge, "how old the roll of what is live may be; none: a bundle without a roll passes too")
 	flags.StringVar(&o.checkpointAge, "checkpoint-max-age", defaultCheckpointMaxAge, "how old the checkpoint may be")
 	flags.StringVar(&o.minimumAge, "minimum-age", defaultMinimumAge, "how long ago a release must have been witnessed")
 	flags.StringVar(&o.consistency, "consistency", "", "with what is remembered: required, or when-possible (default)")
