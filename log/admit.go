@@ -65,7 +65,7 @@ func (l *Log) Submit(ctx context.Context, entry []byte) (Receipt, error) {
 	if l.rolledBack.Load() {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ErrRolledBack)
 	}
-	s := &submission{prepared: prepared, beyond: l.checkRoll(ctx, prepared), done: make(chan result, 1)}
+	s := &submission{prepared: prepared, beyond: l.checkBeyond(ctx, prepared), done: make(chan result, 1)}
 	select {
 	case l.queue <- s:
 	default:
@@ -211,6 +211,14 @@ func (l *Log) admitBatch(ctx context.Context, batch []*submission) {
 	if admitted > 0 {
 		l.wakePublisher()
 	}
+}
+
+// checkBeyond judges what this log refuses beyond the register.
+func (l *Log) checkBeyond(ctx context.Context, p *register.Prepared) error {
+	if err := l.checkKeys(p); err != nil {
+		return err
+	}
+	return l.checkRoll(ctx, p)
 }
 
 // judge admits one entry and gives it its effect, with l.mu held.

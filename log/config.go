@@ -55,7 +55,8 @@ type Config struct {
 	RepublishInterval time.Duration
 	// Queue: default DefaultQueue.
 	Queue int
-	// Register are options for judging entries, such as a verifier of OpenPGP.
+	// Register are options for judging entries. Default, of nil and not of an empty
+	// list: a verifier of OpenPGP and X.509 signatures.
 	Register []register.Option
 
 	// Now is the clock: default time.Now.
@@ -82,6 +83,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Queue == 0 {
 		c.Queue = DefaultQueue
+	}
+	if c.Register == nil {
+		c.Register = foreignVerifier
 	}
 	if c.Now == nil {
 		c.Now = time.Now

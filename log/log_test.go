@@ -14,6 +14,7 @@ import (
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/log/logtest"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/tlog/tlogtest"
@@ -35,6 +36,7 @@ type fixture struct {
 	issuer    *logtest.Issuer
 	now       func() time.Time
 	queue     int
+	register  []register.Option
 	republish time.Duration
 	group     *cosign.Group
 	cosigner  func(*cosign.Group) log.Cosigner // of the group; nil: the group itself
@@ -64,7 +66,7 @@ func (f *fixture) config() log.Config {
 	}
 	return log.Config{
 		Origin: origin, Key: f.key, Appender: f.storage, Anchors: f.storage, HighWater: f.storage.HighWater, Cosigner: cosigner,
-		CheckpointInterval: 10 * time.Millisecond, RepublishInterval: f.republish, Queue: f.queue, Now: f.now, Logger: logger,
+		CheckpointInterval: 10 * time.Millisecond, RepublishInterval: f.republish, Queue: f.queue, Register: f.register, Now: f.now, Logger: logger,
 	}
 }
 

@@ -3,10 +3,13 @@ package log_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +20,7 @@ import (
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/logtest"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/foreign"
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/tlog"
@@ -392,27 +396,82 @@ func authorityRules(r *rules) {
 	r.refuses(f, register.CodeOwnRootMissed, f.issuer.RotateSigned([]string{"root1", "root2", "thief1"}, thief))
 	r.refuses(f, register.CodeSignerOutsideRole, f.issuer.RotateSigned([]string{"root1", "root2", "ci"}))
 	f.submit(f.issuer.RotateSigned([]string{"root1", "root2", "thief1", "thief2"}, thief))
+	foreignRules(r)
+}
 
-	// A signature that nobody here can judge is refused, and the key's entries
-	// never become ones that some replays know and others do not.
-	g := newFixture(r).open()
-	image, digest := g.issuer.Image()
-	g.submit(image)
-	foreign := release.Key{Format: release.FormatOpenPGP, Public: []byte("a key that this program has no verifier for")}
-	g.rotate(2, func(a *release.Authority) {
-		a.Keys[foreign.ID()] = foreign
+// foreignRules: a signature by a key of another format is refused by a log that has
+// no verifier for it, and so never becomes one that some replays know and others do
+// not; and a key that no verifier could use is refused itself.
+func foreignRules(r *rules) {
+	f := newFixture(r)
+	f.register = []register.Option{}
+	f.open()
+	image, digest := f.issuer.Image()
+	f.submit(image)
+	key, private := certificate(r)
+	f.rotate(2, withdrawer(key))
+	withdrawal := f.issuer.Withdrawal(digest)
+	entry := signedBy(r, withdrawal, key.ID(), ed25519.Sign(private, release.PAE(payloadOf(r, withdrawal))))
+	r.refuses(f, release.CodeCannotJudge, entry)
+	f.close()
+	f.register = nil // a version that has a verifier
+	f.start()
+	f.submit(entry)
+	for _, format := range []release.KeyFormat{release.FormatOpenPGP, release.FormatX509} {
+		bad := release.Key{Format: format, Public: []byte("no key of that format")}
+		r.refuses(f, release.CodeKey, f.issuer.Rotate(withdrawer(bad), func(a *release.Authority) { a.Version = 3 }))
+	}
+}
+
+// withdrawer gives a key the role withdraw beside those that have it.
+func withdrawer(key release.Key) func(*release.Authority) {
+	return func(a *release.Authority) {
+		a.Keys[key.ID()] = key
 		withdraw := role(a, release.RoleWithdraw)
-		withdraw.Keys = append(withdraw.Keys, foreign.ID())
+		withdraw.Keys = append(withdraw.Keys, key.ID())
 		slices.SortFunc(withdraw.Keys, release.KeyID.Compare)
-	})
-	envelope, err := release.ParseEnvelope(g.issuer.Withdrawal(digest))
-	if err != nil {
-		r.Fatal(err)
 	}
-	envelope.Signatures = []release.Signature{{KeyID: foreign.ID(), Sig: []byte("some signature")}}
-	entry, err := envelope.Marshal()
+}
+
+// certificate makes a self-signed X.509 certificate of an Ed25519 key.
+func certificate(tb testing.TB) (release.Key, ed25519.PrivateKey) {
+	tb.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		r.Fatal(err)
+		tb.Fatal(err)
 	}
-	r.refuses(g, release.CodeCannotJudge, entry)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(), NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(nil, template, template, public, private)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	key, err := foreign.ParseCertificate(der)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key, private
+}
+
+func payloadOf(tb testing.TB, entry []byte) []byte {
+	tb.Helper()
+	envelope, err := release.ParseEnvelope(entry)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return envelope.Payload
+}
+
+// signedBy replaces the signatures of an entry by one.
+func signedBy(tb testing.TB, entry []byte, id release.KeyID, sig []byte) []byte {
+	tb.Helper()
+	envelope, err := release.ParseEnvelope(entry)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	envelope.Signatures = []release.Signature{{KeyID: id, Sig: sig}}
+	made, err := envelope.Marshal()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return made
 }

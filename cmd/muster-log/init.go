@@ -29,7 +29,7 @@ type initOptions struct {
 func (a *app) initCommand() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:   "init --data DIR --origin NAME --authority FILE --witness NAME=VKEY=URL=OPERATOR... --quorum K",
+		Use:   "init --data DIR --origin NAME {--authority FILE | --successor-of FILE.muster|URL [--authority FILE]} --witness NAME=VKEY=URL=OPERATOR... --quorum K",
 		Short: "make a new log: its key, its policy, its configuration",
 		Long: `Makes a new log in a directory and says what its witnesses' operators need. The
 authority is the signed first version, from muster authority create and sign; it

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/internal/command"
+	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
@@ -144,6 +145,7 @@ func TestInitRefuses(t *testing.T) {
 	statement := authorityOf(t, origin, time.Now())
 	half, _ := releasetest.SignStatement(t, statement, "root1")
 	elsewhere, _ := releasetest.SignStatement(t, authorityOf(t, "log.example/other", time.Now()), "root1", "root2")
+	noKey, _ := releasetest.SignStatement(t, withOpenPGP(t, []byte("no OpenPGP key")), "root1", "root2")
 	old, _ := releasetest.SignStatement(t, authorityOf(t, origin, time.Now().AddDate(-2, 0, 0)), "root1", "root2")
 	logKey := tlogtest.Key(t, "x.example", tlog.TypeEd25519).Verifier().String()
 	full := filepath.Join(s.dir, "full")
@@ -172,6 +174,7 @@ func TestInitRefuses(t *testing.T) {
 		"an authority of another origin":  {s.flags("--authority", file("elsewhere", elsewhere)), 1, "log.example/other"},
 		"no authority":                    {s.flags("--authority", filepath.Join(s.dir, "none")), 3, "--authority"},
 		"an authority signed by too few":  {s.flags("--authority", file("half", half)), 1, "own-root-missed"},
+		"an authority with no key":        {s.flags("--authority", file("no-key", noKey)), 1, "key-form"},
 		"an authority that has expired":   {s.flags("--authority", file("old", old)), 1, "expired at"},
 		"an authority with a line feed":   {s.flags("--authority", file("line-feed", append(good, '\n'))), 1, "hint: "},
 		"something else as authority":     {s.flags("--authority", file("x", []byte("{}"))), 1, "member-missing"},
@@ -197,7 +200,7 @@ func TestInitRefuses(t *testing.T) {
 			sameInJSON(t, "muster-log", stdout, stderr, test.code)
 		})
 	}
-	if entries, err := os.ReadDir(s.dir); err != nil || len(entries) != 8 {
+	if entries, err := os.ReadDir(s.dir); err != nil || len(entries) != 9 {
 		t.Errorf("something was written: %v, %v", entries, err)
 	}
 	for _, test := range []struct {
@@ -262,4 +265,18 @@ func TestServeRefusesFilesThatDoNotFit(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", new, code, stderr)
 		}
 	}
+}
+
+// withOpenPGP states a first authority that gives an OpenPGP key the role withdraw.
+func withOpenPGP(t *testing.T, public []byte) *release.Statement {
+	t.Helper()
+	authority := authorityOf(t, origin, time.Now()).Predicate.(*release.Authority)
+	key := release.Key{Format: release.FormatOpenPGP, Public: public}
+	authority.Keys[key.ID()] = key
+	authority.Roles = append(authority.Roles, release.Role{Name: release.RoleWithdraw, Keys: []release.KeyID{key.ID()}, Threshold: 1})
+	statement, err := release.NewAuthority(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return statement
 }

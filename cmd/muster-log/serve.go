@@ -17,16 +17,12 @@ import (
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/release"
-	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/storage/embedded"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/web"
 	"github.com/muster-log/muster/web/api"
 )
-
-// registerOptions are those by which this program judges entries.
-var registerOptions []register.Option
 
 // lookAgain is how often a log that waits for its first quorum looks whether it
 // waits for somebody else.
@@ -148,7 +144,6 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 		Anchors:   storage.Anchors,
 		HighWater: storage.HighWater,
 		Cosigner:  witnesses,
-		Register:  registerOptions,
 		Logger:    logger,
 	})
 	if err != nil {
@@ -170,6 +165,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	server := web.New(web.Config{
 		Log:         opened,
 		Index:       storage.Index,
+		Manifests:   storage.Manifests,
 		Policy:      s.public,
 		Operators:   s.config.Operators,
 		LogOperator: s.config.LogOperator,

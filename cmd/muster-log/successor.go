@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/remote"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
@@ -106,7 +107,7 @@ func (o initOptions) readBundle(ctx context.Context) ([]byte, error) {
 // judge applies the rules that everyone replays to each entry, and besides what
 // would keep the log from admitting anything.
 func (o initOptions) judge(chain [][]byte, now time.Time) (*beginning, error) {
-	state := register.New(o.origin, registerOptions...)
+	state := register.New(o.origin)
 	b := &beginning{}
 	var last *release.Authority
 	for i, entry := range chain {
@@ -115,12 +116,18 @@ func (o initOptions) judge(chain [][]byte, now time.Time) (*beginning, error) {
 			return nil, fail(exitcode.Usage, "leave it out here and submit it once the log runs", fmt.Errorf("%s follows the version that names %s", version(i), o.origin))
 		}
 		known, _ := state.Authority()
-		prepared, err := register.Prepare(entry, known, registerOptions...)
+		prepared, err := register.Prepare(entry, known)
 		if err != nil {
 			return nil, o.refuse(i, err)
 		}
 		if err := state.Admit(prepared, now); err != nil {
 			return nil, o.refuse(i, err)
+		}
+		stated := prepared.Statement.Predicate.(*release.Authority) // nothing else is admitted so far
+		if stated.Origin == o.origin {
+			if err := log.CheckKeys(stated); err != nil { // as the log will
+				return nil, o.refuse(i, err)
+			}
 		}
 		state.ApplyPrepared(prepared)
 		b.entries = append(b.entries, entry)
@@ -128,7 +135,7 @@ func (o initOptions) judge(chain [][]byte, now time.Time) (*beginning, error) {
 		if i == 0 {
 			b.pin = prepared.Digest
 		}
-		last = prepared.Statement.Predicate.(*release.Authority) // nothing else is admitted so far
+		last = stated
 		if last.Origin != o.origin && !slices.Contains(b.origins, last.Origin) {
 			b.origins = append(b.origins, last.Origin)
 		}
