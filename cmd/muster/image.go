@@ -17,9 +17,10 @@ func (a *app) imageCommand() *cobra.Command {
 		a.signCommand(release.TypeImage),
 		a.attachCommand(release.TypeImage),
 		a.statusCommand(release.TypeImage),
-		a.submitCommand(release.TypeImage),
+		a.withManifest(a.submitCommand(release.TypeImage)),
 		a.withdrawCommand(release.TypeImage),
 		a.showCommand(release.TypeImage),
+		a.imageCompareCommand(),
 		a.diffCommand(release.TypeImage)))
 }
 

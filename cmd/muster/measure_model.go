@@ -17,6 +17,7 @@ type measureModelOptions struct {
 	verity                          verityFlags
 	salt, symlinks, kind            string
 	ignored                         []string
+	oms                             omsFlags
 	out                             measureOut
 }
 
@@ -32,7 +33,11 @@ What nodes load in production is a read-only image under dm-verity (verity/v1).
 --image makes it: an uncompressed erofs image with its hash tree, the same bytes
 whenever names and contents are the same. --existing-image takes one that is there.
 Either way all files are read back out of the image and compared with the directory.
-Without an image the model is for development: nodes cannot prove what they loaded.`,
+Without an image the model is for development: nodes cannot prove what they loaded.
+
+--oms takes what the model's maker signed, a bundle of OpenSSF Model Signing 1.0 or
+1.1: its signature is checked, and the directory must hold exactly the files that
+were signed, by names and digests.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.measureModel(cmd, args[0], &o) },
 	}
@@ -47,6 +52,7 @@ Without an image the model is for development: nodes cannot prove what they load
 	flags.Lookup("follow-symlinks").NoOptDefVal = string(measure.SymlinksInside)
 	flags.StringArrayVar(&o.ignored, "ignore", nil, "a `PATH` in DIR that is no part of the model, such as .git; may be repeated")
 	flags.StringVar(&o.kind, "kind", string(release.KindModel), "what the directory is: model, adapter or config")
+	o.oms.flags(cmd)
 	o.out.flags(cmd)
 	return cmd
 }
@@ -62,6 +68,9 @@ func (o *measureModelOptions) check(cmd *cobra.Command) error {
 		return usage(cmd, fmt.Errorf("--hash and --hash-offset are for --existing-image"))
 	case o.image == "" && cmd.Flags().Changed("salt"):
 		return usage(cmd, fmt.Errorf("--salt is for --image: an existing image has its own"))
+	}
+	if err := o.oms.check(cmd); err != nil {
+		return err
 	}
 	for _, path := range []string{o.image, o.manifest, o.list, o.out.path} {
 		if err := checkFree(path, o.out.force); err != nil {
@@ -79,7 +88,17 @@ func (a *app) measureModel(cmd *cobra.Command, dir string, o *measureModelOption
 	if err := o.check(cmd); err != nil {
 		return err
 	}
+	signed, err := a.verifyOMS(&o.oms)
+	if err != nil {
+		return err
+	}
+	if o.ignored, err = leftOut(dir, o.ignored, o.oms.bundle, signed); err != nil {
+		return err
+	}
 	options := measure.ModelOptions{Dir: dir, Symlinks: measure.Symlinks(o.symlinks), Ignored: o.ignored, Image: o.image, Replace: o.out.force}
+	if signed != nil {
+		options.Listed = signed.Resources
+	}
 	if options.Salt, err = saltFlag(cmd, o.salt); err != nil {
 		return err
 	}
@@ -98,6 +117,9 @@ func (a *app) measureModel(cmd *cobra.Command, dir string, o *measureModelOption
 			return err
 		}
 	}
+	if signed != nil && result.OMS.Manifest != nil && o.list == "" && o.out.path != "" {
+		o.list = o.out.path + manifestExtension
+	}
 	if o.list != "" {
 		if err := writeNew(o.list, result.List, publicMode, o.out.force); err != nil {
 			return err
@@ -107,7 +129,12 @@ func (a *app) measureModel(cmd *cobra.Command, dir string, o *measureModelOption
 	if result.Image != nil {
 		m.artifacts, m.measurements.Verity = result.Image.Artifacts, &result.Image.Measurement
 	}
-	err = a.printMeasurement(m, release.ModeDebug, o.out, func(p *page) { p.model(result, kind, o) })
+	err = a.printMeasurement(m, release.ModeDebug, o.out, func(p *page) {
+		if signed != nil {
+			p.signed(signed, o.ignored)
+		}
+		p.model(result, kind, o)
+	})
 	if code := release.CodeOf(err); result.Image == nil && (code == release.CodeListSize || code == release.CodeName || code == release.CodePayloadSize) {
 		return fail(exitcode.Refused, string(code), "make an image with --image FILE: without one, each file is an artifact", err)
 	}
@@ -123,6 +150,8 @@ func (p *page) model(m *measure.ModelResult, kind release.Kind, o *measureModelO
 		p.field("list of files", "%s, too long for an entry", m.OMS.Manifest)
 		if o.list == "" {
 			p.field("", "keep it beside the log: write it with --list FILE")
+		} else {
+			p.field("", "written to %s: give it to muster image submit with --manifest", quoteUnprintable(o.list))
 		}
 	}
 	if m.Image == nil {

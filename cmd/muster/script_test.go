@@ -23,6 +23,8 @@ import (
 //	mode FILE OCTAL             wants a file's permissions
 //	log AUTHORITY               runs a log and a witness, at $LOG and under $POLICY
 //	files DIR                   serves files over HTTPS, at $FILES with ca.pem
+//	oms NAME BUNDLE DIR PATH... signs a model but for these paths, with the key NAME.pub
+//	many-files DIR              makes a model of 513 files
 //	uki FILE ROOTHASH WORD...   makes what looks like a unified kernel image
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -39,13 +41,15 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   scriptExits,
-			"json":    scriptJSON,
-			"failure": scriptFailure,
-			"mode":    scriptMode,
-			"log":     scriptLog,
-			"files":   scriptFiles,
-			"uki":     scriptUKI,
+			"exits":      scriptExits,
+			"json":       scriptJSON,
+			"failure":    scriptFailure,
+			"mode":       scriptMode,
+			"log":        scriptLog,
+			"files":      scriptFiles,
+			"uki":        scriptUKI,
+			"oms":        scriptOMS,
+			"many-files": scriptManyFiles,
 		},
 	})
 }
