@@ -1,7 +1,8 @@
 // Package measure reads reference values out of real files: a unified kernel
 // image and its root file system (profile tpm2-uki/v1), an image under dm-verity
 // (verity/v1), a model directory (oms/v1) and the read-only image made of it,
-// and any file as an artifact.
+// and any file as an artifact. Compare holds the files of an image to what its
+// statement says of them.
 //
 // Files are streamed: memory does not grow with their size, and several cores
 // work where the format lets them. Every file is checked after reading: one that
