@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,9 +54,33 @@ func TestExpiryIsAlarmed(t *testing.T) {
 	}
 }
 
+// lockedBuffer takes what several goroutines log.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(data)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
 // TestFaultyEntriesAreAlarmed: what stands in the log without effect is counted.
 func TestFaultyEntriesAreAlarmed(t *testing.T) {
-	s := webtest.New(t, webtest.Options{Entries: [][]byte{[]byte("junk"), []byte("more junk")}})
+	var logged lockedBuffer
+	s := webtest.New(t, webtest.Options{Entries: [][]byte{[]byte("junk"), []byte("more junk")}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	for _, want := range []string{`level=ERROR msg="void entry" index=1`, `level=ERROR msg="void entry" index=2`, `level=ERROR msg="this log holds void entries`, "count=2"} {
+		if text := logged.String(); !strings.Contains(text, want) {
+			t.Errorf("the log did not say %s: %s", want, text)
+		}
+	}
 	ready := readiness(t, s)
 	if ready.Void != 2 || ready.Unknown != 0 || len(ready.Alarms) != 1 || !strings.HasPrefix(ready.Alarms[0], "2 entries are void") {
 		t.Errorf("got %+v", ready)

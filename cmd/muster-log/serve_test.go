@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/releasetest"
 )
 
 // made is what init --json prints, as far as tests need it.
@@ -183,5 +186,25 @@ func TestL6RestoredData(t *testing.T) {
 	}
 	if _, stderr, code = execute(t, "muster-log", append([]string{"serve"}, args...)...); code != 3 || !strings.Contains(stderr, "the high-water mark is gone") {
 		t.Errorf("without the mark: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestAlarmBeforeExpiry: a log whose authority ends within thirty days says so when
+// it starts.
+func TestAlarmBeforeExpiry(t *testing.T) {
+	s := newSite(t)
+	authority := authorityOf(t, origin, time.Now()).Predicate.(*release.Authority)
+	authority.Expires = authority.Issued.AddDate(0, 0, 29)
+	statement, err := release.NewAuthority(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, _ := releasetest.SignStatement(t, statement, "root1", "root2")
+	s.write(s.authority, entry)
+	s.init()
+	p := serve(t, "muster-log", "--data", s.data, "--listen", "127.0.0.1:0")
+	p.waitLog(`msg=alarm what="authority version 1 expires at ` + release.FormatTime(authority.Expires))
+	if _, body := p.get("/readyz"); !strings.Contains(body, `"alarms":["authority version 1 expires at `) {
+		t.Errorf("readyz: %s", body)
 	}
 }
