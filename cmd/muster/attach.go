@@ -14,17 +14,22 @@ import (
 
 // attachCommand makes the verb attach of a type.
 func (a *app) attachCommand(what release.Type) *cobra.Command {
-	var out string
-	var remove []string
+	var out, authority string
+	var remove, keyFiles []string
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "attach FILE SIGNATURE... [--remove KEYID] [--out FILE]",
+		Use:   "attach FILE SIGNATURE... [--key PUB | --authority FILE] [--remove KEYID] [--out FILE]",
 		Short: fmt.Sprintf("put detached signatures, or those of other copies, into the %s's file", what),
-		Long: `Merges signatures into FILE. Each SIGNATURE is a file of sign --detached, or another
-copy of the same draft with signatures in it. Signatures over another payload are
-refused; whether they verify, and whose they are, muster ` + string(what) + ` status says. --remove takes
-a signature out again, by its key id: one of a key without a role makes a log refuse
-the whole.`,
+		Long: `Merges signatures into FILE. Each SIGNATURE is a file of sign --detached, another
+copy of the same draft with signatures in it, or what ` + programsAttached + `
+wrote for the file of muster ` + string(what) + ` pae.
+
+Those programs' signatures are verified before they are put in. That of ssh-keygen
+names its key; for the others say whose they are: --key names the signer's public
+key, or --authority or --names the keys to try. Of the rest, signatures over another
+payload are refused; whether they verify, and whose they are, muster ` + string(what) + `
+status says. --remove takes a signature out again, by its key id: one of a key
+without a role makes a log refuse the whole.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && len(remove) == 0 {
@@ -43,9 +48,13 @@ the whole.`,
 			if out != "" {
 				target = out
 			}
+			signers, err := a.signerKeysOf(doc, keyFiles, authority)
+			if err != nil {
+				return err
+			}
 			added := 0
 			for _, path := range args[1:] {
-				n, err := a.attach(doc, path)
+				n, err := a.attach(doc, path, signers)
 				if err != nil {
 					return err
 				}
@@ -57,6 +66,8 @@ the whole.`,
 			return a.printDocument(doc, fmt.Sprintf("signatures in %s: %d added, %d removed, now %d", target, added, len(remove), len(doc.envelope.Signatures)))
 		},
 	}
+	cmd.Flags().StringArrayVar(&keyFiles, "key", nil, "the public key `FILE` of who signed with another program; may be repeated")
+	cmd.Flags().StringVar(&authority, "authority", "", "the authority's `FILE`, whose keys are tried")
 	cmd.Flags().StringArrayVar(&remove, "remove", nil, "the `KEYID` of a signature to take out; may be repeated")
 	cmd.Flags().StringVar(&out, "out", "", "the `FILE` to write (default: the same)")
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite the file of --out")
@@ -64,7 +75,7 @@ the whole.`,
 }
 
 // attach adds the signatures of one file and returns how many were new.
-func (a *app) attach(doc *document, path string) (int, error) {
+func (a *app) attach(doc *document, path string, signers signerKeys) (int, error) {
 	data, err := a.readFile(path, "signature", max(maxDetached, release.MaxEntry))
 	if err != nil {
 		return 0, err
@@ -73,6 +84,15 @@ func (a *app) attach(doc *document, path string) (int, error) {
 	var payload release.Digest
 	if other, err := release.ParseDraft(data); err == nil {
 		offered, payload = other.Signatures, other.PayloadDigest()
+	} else if made, known, err := readProgramSignature(data); known {
+		if err != nil {
+			return 0, wrongFile(path, data, "a signature file", fmt.Errorf("%s: %w", path, err))
+		}
+		signature, err := judgeProgramSignature(doc, path, made, signers)
+		if err != nil {
+			return 0, err
+		}
+		offered, payload = []release.Signature{signature}, doc.digest()
 	} else {
 		file, err := parseDetached(data)
 		if err != nil {

@@ -27,6 +27,7 @@ func (a *app) authorityCommand() *cobra.Command {
 		a.authorityPlanCommand(),
 		a.authorityCheckCommand(),
 		a.signCommand(release.TypeAuthority),
+		a.paeCommand(release.TypeAuthority),
 		a.attachCommand(release.TypeAuthority),
 		a.statusCommand(release.TypeAuthority),
 		a.submitCommand(release.TypeAuthority),

@@ -15,6 +15,7 @@ func (a *app) imageCommand() *cobra.Command {
 	return a.namingKeys(group("image", "state what an image is, sign that, submit it",
 		a.imageCreateCommand(),
 		a.signCommand(release.TypeImage),
+		a.paeCommand(release.TypeImage),
 		a.attachCommand(release.TypeImage),
 		a.statusCommand(release.TypeImage),
 		a.withManifest(a.submitCommand(release.TypeImage)),

@@ -33,7 +33,7 @@ func publicFile(private string) string {
 }
 
 // generated are the key formats that key generate makes.
-var generated = []string{string(release.FormatEd25519), string(release.FormatECDSAP256)}
+var generated = []string{string(release.FormatEd25519), string(release.FormatECDSAP256), string(release.FormatECDSAP384), string(release.FormatRSAPSS)}
 
 func (a *app) keyCommand() *cobra.Command {
 	return group("key", "make and show the keys that sign what is logged", a.keyGenerateCommand(), a.keyShowCommand())
@@ -42,7 +42,7 @@ func (a *app) keyCommand() *cobra.Command {
 func (a *app) keyGenerateCommand() *cobra.Command {
 	var format, out string
 	cmd := &cobra.Command{
-		Use:   "generate --out FILE [--format ed25519|ecdsa-p256]",
+		Use:   "generate --out FILE [--format ed25519|ecdsa-p256|ecdsa-p384|rsa-pss-sha256]",
 		Short: "make a key: the private half in FILE, the public one beside it",
 		Long: `Makes a key. FILE, such as ana.key, gets the private half as PKCS#8 PEM, for its
 owner alone and not encrypted. The public half, which goes into the authority, lies
@@ -54,12 +54,12 @@ is ever overwritten.`,
 				return err
 			}
 			if !slices.Contains(generated, format) {
-				return usage(cmd, fmt.Errorf("--format %s: want %s", quote(format), strings.Join(generated, " or ")))
+				return usage(cmd, fmt.Errorf("--format %s: want %s", quote(format), strings.Join(generated, ", ")))
 			}
 			return a.keyGenerate(release.KeyFormat(format), out)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", string(release.FormatEd25519), "the key's format")
+	cmd.Flags().StringVar(&format, "format", string(release.FormatEd25519), "the key's format: "+strings.Join(generated, ", "))
 	cmd.Flags().StringVar(&out, "out", "", "the private key's file; it must not exist")
 	return cmd
 }
@@ -95,22 +95,26 @@ func (a *app) keyShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show FILE",
 		Short: "print the key id of a private or public key file",
-		Args:  arguments(cobra.ExactArgs(1)),
+		Long: `Prints the id and the format of a key, as an authority has them. FILE is a private
+key of key generate, or a public key in whatever form you have it: PEM, OpenSSH
+(also of a security key), minisign, OpenPGP (armoured or not), or an X.509
+certificate. OpenPGP and X.509 keys may withdraw and report findings, nothing else.`,
+		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			data, err := a.readFile(args[0], "key", maxKeyFile)
 			if err != nil {
 				return err
 			}
-			if strings.Contains(string(data), "PRIVATE KEY") {
+			if isPrivateKey(data) {
 				private, err := release.ParsePrivateKey(data)
 				if err != nil {
 					return fmt.Errorf("private key %s: %w", args[0], err)
 				}
 				return a.printKey(private.Key(), args[0], "")
 			}
-			key, err := release.ParsePublicKeyPEM(data)
+			key, err := a.publicKeyOf(args[0], data)
 			if err != nil {
-				return fmt.Errorf("public key %s: %w", args[0], err)
+				return err
 			}
 			return a.printKey(key, "", args[0])
 		},
@@ -118,15 +122,23 @@ func (a *app) keyShowCommand() *cobra.Command {
 }
 
 func (a *app) printKey(key release.Key, private, public string) error {
+	spki, err := key.SPKI()
+	if err != nil {
+		return err
+	}
 	result := struct {
 		KeyID   release.KeyID     `json:"keyid"`
 		Format  release.KeyFormat `json:"format"`
 		Private string            `json:"privateFile,omitempty"`
 		Public  string            `json:"publicFile,omitempty"`
-	}{key.ID(), key.Format, private, public}
+		SPKI    release.Digest    `json:"spki"`
+	}{key.ID(), key.Format, private, public, spki}
 	return a.print(result, func(p *page) {
 		p.field("keyid", "%s", result.KeyID)
 		p.field("format", "%s", result.Format)
+		if spki != result.KeyID {
+			p.field("counts as", "%s (its SubjectPublicKeyInfo)", spki)
+		}
 		if private != "" {
 			p.field("private key", "%s (keep it secret)", private)
 		}
@@ -164,21 +176,4 @@ func (a *app) readPrivateKey(path string) (*release.PrivateKey, error) {
 
 func errPublicKey(path string) error {
 	return fail(exitcode.Usage, "public-key-given", "give the private half, the file beside it that key generate made", fmt.Errorf("%s is a public key, want a private one", path))
-}
-
-// readPublicKey reads a public key file; one of a private key is refused, so
-// that nobody gets used to passing it around.
-func (a *app) readPublicKey(path string) (release.Key, error) {
-	data, err := a.readFile(path, "public key", maxKeyFile)
-	if err != nil {
-		return release.Key{}, err
-	}
-	if strings.Contains(string(data), "PRIVATE KEY") {
-		return release.Key{}, fail(exitcode.Usage, "private-key-given", "give the file "+publicFile(path), fmt.Errorf("%s is a private key, want a public one", path))
-	}
-	key, err := release.ParsePublicKeyPEM(data)
-	if err != nil {
-		return release.Key{}, wrongFile(path, data, "a public key", fmt.Errorf("public key %s: %w", path, err))
-	}
-	return key, nil
 }

@@ -98,7 +98,7 @@ func (a *app) loadNames() error {
 	if err != nil {
 		return fmt.Errorf("--names: %w", err)
 	}
-	a.names = keyNames{}
+	a.names, a.namedKeys = keyNames{}, map[release.KeyID]release.Key{}
 	for _, entry := range entries {
 		name, public := strings.CutSuffix(entry.Name(), publicExtension)
 		if !public || entry.IsDir() {
@@ -111,6 +111,7 @@ func (a *app) loadNames() error {
 		if err != nil {
 			return fmt.Errorf("--names: %w", err)
 		}
+		a.namedKeys[key.ID()] = key
 		a.names[key.ID()] = strings.TrimSuffix(name, ".key")
 	}
 	return nil

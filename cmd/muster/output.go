@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/internal/command"
+	"github.com/muster-log/muster/release"
 )
 
 // What is printed and where, package command says. A progress bar is drawn on a
@@ -24,9 +25,10 @@ type app struct {
 	interrupted <-chan struct{}
 	// clock tells the time of verdicts and of new statements.
 	clock func() time.Time
-	// namesFrom is the directory of --names, names what was read there.
+	// namesFrom is the directory of --names, names what the keys there are called.
 	namesFrom string
 	names     keyNames
+	namedKeys map[release.KeyID]release.Key
 	// imagesFrom is the directory of --images, images what was read there.
 	imagesFrom string
 	images     imageNames

@@ -84,11 +84,8 @@ several places, and no private key moves.`, what),
 }
 
 func (a *app) sign(doc *document, keys []string, out string, apart, force bool) error {
-	// A statement that every log calls void is not worth a signature.
-	if image, ok := doc.statement.Predicate.(*release.Image); ok {
-		if err := release.CheckImage(image); err != nil {
-			return fmt.Errorf("%s: %w", doc.path, err)
-		}
+	if err := worthSigning(doc); err != nil {
+		return err
 	}
 	signers := make([]*release.PrivateKey, len(keys))
 	for i, path := range keys {
@@ -102,13 +99,7 @@ func (a *app) sign(doc *document, keys []string, out string, apart, force bool) 
 		}
 		signers[i] = key
 	}
-	if err := a.announce(func(p *page) {
-		p.line("signing:")
-		doc.describe(p)
-		if stated, ok := doc.statement.Predicate.(*release.Release); ok && !a.images.hold(stated.Images) {
-			p.line("images are shown by digest only: give --images DIR to see what they are")
-		}
-	}); err != nil {
+	if err := a.announceSigning(doc, "signing:"); err != nil {
 		return err
 	}
 	var made []release.Signature

@@ -20,6 +20,8 @@ var kindsByMembers = []struct {
 	{"a signature file", []string{"keyid", "payload", "sig"}},
 	{"a measurement", []string{"artifacts", "kind", "measurements"}},
 	{"requirements", []string{"authority", "channels", "logOperator", "products"}},
+	{"a memory", []string{"authorities", "logs"}},
+	{"evidence", []string{"kind", "origin"}},
 	{"an authority's plan", []string{"origin", "roles"}},
 	{"an envelope", []string{"payload", "payloadType", "signatures"}},
 }
@@ -33,6 +35,18 @@ func sniff(data []byte) string {
 		return "a private key"
 	case strings.HasPrefix(text, "-----BEGIN") && strings.Contains(text, "PUBLIC KEY"):
 		return "a public key"
+	case strings.HasPrefix(text, "-----BEGIN SSH SIGNATURE"):
+		return "an SSH signature"
+	case strings.HasPrefix(text, "-----BEGIN PGP SIGNATURE"):
+		return "an OpenPGP signature"
+	case strings.HasPrefix(text, "-----BEGIN CERTIFICATE"):
+		return "a certificate"
+	case strings.HasPrefix(text, "untrusted comment: ") && strings.Contains(text, "\ntrusted comment: "):
+		return "a minisign signature"
+	case strings.HasPrefix(text, "untrusted comment: "), strings.HasPrefix(text, "ssh-"), strings.HasPrefix(text, "ecdsa-sha2-"), strings.HasPrefix(text, "sk-"):
+		return "a public key"
+	case strings.HasPrefix(text, "DSSEv1 "):
+		return "what pae writes, not signed"
 	case strings.HasPrefix(text, "c2sp.org/tlog-proof@"):
 		return "an entry's proof"
 	case strings.Contains(text, "\n\n\u2014 "):

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/releasetest"
 )
 
@@ -43,9 +44,20 @@ func TestSniff(t *testing.T) {
 		"an envelope":         []byte(`{"payload":"e30=","payloadType":"x","signatures":[]}`),
 		"a checkpoint":        l.Checkpoint(4).Marshal(),
 		"an entry's proof":    []byte("c2sp.org/tlog-proof@v1\nindex 1\n"),
+
+		"an SSH signature":            []byte("-----BEGIN SSH SIGNATURE-----\n"),
+		"an OpenPGP signature":        []byte("-----BEGIN PGP SIGNATURE-----\n"),
+		"a certificate":               []byte("-----BEGIN CERTIFICATE-----\n"),
+		"a minisign signature":        []byte("untrusted comment: x\nRUQ\ntrusted comment: y\nx\n"),
+		"what pae writes, not signed": release.PAE([]byte("payload")),
 	} {
 		if got := sniff(data); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for _, data := range []string{"ssh-ed25519 AAAA", "ecdsa-sha2-nistp256 AAAA", "sk-ssh-ed25519@openssh.com AAAA", "untrusted comment: x\nRWQ\n"} {
+		if got := sniff([]byte(data)); got != "a public key" {
+			t.Errorf("%q: got %q, want a public key", data, got)
 		}
 	}
 	for _, data := range []string{"", "hello", "{}", "[1]", `"log"`, "logs of wood"} {

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/foreign"
+)
+
+// signerKeys are the public keys that a signature can be by, where it does not say
+// so itself.
+type signerKeys struct {
+	keys map[release.KeyID]release.Key
+	// named: they are those of --key, and no others are meant.
+	named bool
+}
+
+// signerKeysOf collects them: those of --key alone if there are any, else those of
+// --names, of the authority, and of the document itself if it is one.
+func (a *app) signerKeysOf(doc *document, keyFiles []string, authority string) (signerKeys, error) {
+	found := signerKeys{keys: map[release.KeyID]release.Key{}, named: len(keyFiles) > 0}
+	for _, path := range keyFiles {
+		key, err := a.readPublicKey(path)
+		if err != nil {
+			return found, err
+		}
+		found.keys[key.ID()] = key
+	}
+	if found.named {
+		return found, nil
+	}
+	maps.Insert(found.keys, maps.All(a.namedKeys))
+	if own, ok := doc.statement.Predicate.(*release.Authority); ok {
+		maps.Insert(found.keys, maps.All(own.Keys))
+	}
+	if authority != "" {
+		other, err := a.readDocument(authority, release.TypeAuthority)
+		if err != nil {
+			return found, err
+		}
+		maps.Insert(found.keys, maps.All(other.statement.Predicate.(*release.Authority).Keys))
+	}
+	return found, nil
+}
+
+// programSignature is a signature as a program wrote it.
+type programSignature struct {
+	program string
+	sig     []byte
+	// fits are the formats of keys that make such a one.
+	fits []release.KeyFormat
+}
+
+// maxRaw is the greatest signature that openssl writes, in bytes: RSA of 4096 bits.
+const maxRaw = 512
+
+// readProgramSignature recognises by content what a program wrote; false: it is
+// something else.
+func readProgramSignature(data []byte) (programSignature, bool, error) {
+	text := bytes.TrimSpace(data)
+	begins := func(head string) bool { return bytes.HasPrefix(text, []byte(head)) }
+	switch {
+	case begins("-----BEGIN SSH SIGNATURE-----"):
+		sig, err := release.ParseSignatureSSH(data)
+		return programSignature{"ssh-keygen", sig, []release.KeyFormat{release.FormatSSH}}, true, err
+	case begins("untrusted comment: "):
+		sig, err := release.ParseSignatureMinisign(data)
+		return programSignature{"minisign", sig, []release.KeyFormat{release.FormatMinisign}}, true, err
+	case begins("-----BEGIN PGP "):
+		sig, err := foreign.ParseOpenPGPSignature(data)
+		return programSignature{"gpg", sig, []release.KeyFormat{release.FormatOpenPGP}}, true, err
+	case len(data) == 0 || utf8.Valid(data):
+		return programSignature{}, false, nil
+	}
+	if sig, err := foreign.ParseOpenPGPSignature(data); err == nil {
+		return programSignature{"gpg", sig, []release.KeyFormat{release.FormatOpenPGP}}, true, nil
+	}
+	if len(data) > maxRaw {
+		return programSignature{}, false, nil
+	}
+	return programSignature{"openssl", data, []release.KeyFormat{release.FormatEd25519, release.FormatECDSAP256, release.FormatECDSAP384, release.FormatRSAPSS, release.FormatX509}}, true, nil
+}
+
+// judgeProgramSignature finds the key that a signature is by; the signature holds
+// over this document, or it is refused with what was signed instead.
+func judgeProgramSignature(doc *document, path string, made programSignature, signers signerKeys) (release.Signature, error) {
+	if slices.Contains(made.fits, release.FormatSSH) {
+		key, err := release.KeyOfSignatureSSH(made.sig)
+		if err != nil {
+			return release.Signature{}, fmt.Errorf("%s: %w", path, err)
+		}
+		if _, among := signers.keys[key.ID()]; signers.named && !among {
+			return release.Signature{}, fail(exitcode.Refused, "signer-other", "give the public key of who signed, or leave --key out: this signature names its key",
+				fmt.Errorf("%s is by the SSH key %s, want one of --key", path, key.ID()))
+		}
+		signers.keys = map[release.KeyID]release.Key{key.ID(): key}
+	}
+	var tried []release.Key
+	var holds []release.Signature
+	var why error
+	for _, id := range sortedBy(slices.Collect(maps.Keys(signers.keys)), nil) {
+		key := signers.keys[id]
+		if !slices.Contains(made.fits, key.Format) {
+			continue
+		}
+		tried = append(tried, key)
+		if err := foreign.Verify(key, doc.envelope.Payload, made.sig); err != nil {
+			why = err
+			continue
+		}
+		holds = append(holds, release.Signature{KeyID: id, Sig: made.sig})
+	}
+	switch {
+	case len(holds) == 1:
+		return holds[0], nil
+	case len(holds) > 1:
+		return release.Signature{}, fail(exitcode.Usage, "signer-ambiguous", "say which with --key", fmt.Errorf("%s holds by %d keys of the authority that are one", path, len(holds)))
+	case len(tried) == 0:
+		return release.Signature{}, fail(exitcode.Usage, "signer-unknown", "name the signer's public key with --key, or the authority with --authority",
+			fmt.Errorf("%s is a signature of %s that does not say by whom, and no key that could have made it is given", path, made.program))
+	}
+	hint := fmt.Sprintf("sign the file of muster %s pae %s, with the command line that it shows", doc.statement.Type, doc.path)
+	if said := doc.signedInstead(made.sig, tried); said != "" {
+		return release.Signature{}, fail(exitcode.Refused, string(release.CodeSignatureInvalid), hint, fmt.Errorf("%s is a signature of %s, want one of what pae writes", path, said))
+	}
+	if len(tried) > 1 {
+		why = fmt.Errorf("a signature of %s over something else, or by none of the %d keys that could have made it", made.program, len(tried))
+	}
+	return release.Signature{}, fail(exitcode.Refused, string(release.CodeSignatureInvalid), hint, fmt.Errorf("%s: %w", path, why))
+}
+
+// signedInstead says what else of the document a signature holds over; empty:
+// nothing that is known.
+func (d *document) signedInstead(sig []byte, keys []release.Key) string {
+	unsigned := release.Envelope{Payload: d.envelope.Payload}
+	messages := map[string][]byte{"the statement itself": d.envelope.Payload}
+	for name, envelope := range map[string]*release.Envelope{"the draft " + d.path: d.envelope, "the draft, without the signatures in it": &unsigned} {
+		if data, err := envelope.Marshal(); err == nil {
+			messages[name] = data
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(messages)) {
+		for _, key := range keys {
+			if foreign.VerifyMessage(key, messages[name], sig) == nil {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// worthSigning refuses a document that every log would refuse whoever signs it.
+func worthSigning(doc *document) error {
+	switch stated := doc.statement.Predicate.(type) {
+	case *release.Image:
+		if err := release.CheckImage(stated); err != nil {
+			return fmt.Errorf("%s: %w", doc.path, err)
+		}
+	case *release.Authority:
+		var problems []error
+		for _, id := range sortedBy(slices.Collect(maps.Keys(stated.Keys)), nil) {
+			if err := foreign.Check(stated.Keys[id]); err != nil {
+				problems = append(problems, fmt.Errorf("%s: key %s: %w", doc.path, id, err))
+			}
+		}
+		return errors.Join(problems...)
+	}
+	return nil
+}
+
+// announceSigning shows what somebody is about to sign.
+func (a *app) announceSigning(doc *document, title string) error {
+	return a.announce(func(p *page) {
+		p.line("%s", title)
+		doc.describe(p)
+		if stated, ok := doc.statement.Predicate.(*release.Release); ok && !a.images.hold(stated.Images) {
+			p.line("images are shown by digest only: give --images DIR to see what they are")
+		}
+	})
+}
+
+// programsAttached names what attach takes besides files of sign.
+var programsAttached = strings.Join([]string{"ssh-keygen -Y sign", "minisign", "gpg --detach-sign", "openssl"}, ", ")
