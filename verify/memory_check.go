@@ -90,11 +90,12 @@ func (j *judgement) consistency() finding {
 	case memory.FirstSeen:
 		found = "first-seen: nothing is remembered of this log"
 	case memory.Consistent:
-		found = fmt.Sprintf("of one history with the %d checkpoints remembered, the largest included", len(j.memory.Logs.Checkpoints(j.bundle.Origin)))
+		largest, _ := j.memory.Logs.Largest(j.bundle.Origin)
+		found = fmt.Sprintf("of one history with the largest checkpoint remembered, of size %d", largest.Checkpoint.Size)
 	case memory.Contradiction:
 		return fail("", j.contradiction())
 	case memory.NotChecked:
-		found = fmt.Sprintf("contradicts none of the %d checkpoints remembered; no proof at hand from size %d to %d", len(j.memory.Logs.Checkpoints(j.bundle.Origin)), comparison.From, comparison.To)
+		found = fmt.Sprintf("contradicts nothing remembered; no proof at hand from size %d to %d", comparison.From, comparison.To)
 	}
 	if lying := j.lying(); lying != "" {
 		found += "; " + lying
