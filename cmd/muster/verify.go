@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -112,6 +113,19 @@ func verdictWords(p *page, v *verify.Verdict) {
 		p.line("release %s of %s in channel %s", v.Judged.Release.Version, v.Judged.Release.Product, v.Judged.Release.Channel)
 		p.field("digest", "%s", v.Judged.Digest)
 		p.field("log", "%s, entry %d of %d", quote(v.Judged.Origin), v.Judged.Index, v.Judged.Size)
+		if authority := v.Judged.Authority; authority != nil {
+			p.field("authority", "version %d", authority.Version)
+		}
+		if !v.Judged.Witnessed.IsZero() {
+			p.field("witnessed", "since %s", release.FormatTime(v.Judged.Witnessed))
+		}
+		if roll := v.Judged.Roll; roll != nil {
+			age := "without its anchor, so of no age"
+			if !roll.Since.IsZero() {
+				age = "its age is " + roll.Age.Round(time.Second).String()
+			}
+			p.field("roll", "entry %d, of size %d, issued %s, %s", roll.Index, roll.Roll.Size, release.FormatTime(roll.Roll.Issued), age)
+		}
 		for i, image := range v.Judged.Images {
 			p.field(first(i, "images"), "%s/%s %s, %s", image.Image.Kind, image.Image.Name, image.Image.Version, image.Digest)
 		}
