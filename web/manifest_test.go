@@ -1,8 +1,12 @@
 package web_test
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,9 +17,9 @@ import (
 
 // manifestSite is a log with an image that names its list of files by digest, and
 // that list.
-func manifestSite(t *testing.T) (s *webtest.Site, manifest []byte, digest release.Digest) {
+func manifestSite(t *testing.T, o webtest.Options) (s *webtest.Site, manifest []byte, digest release.Digest) {
 	t.Helper()
-	s = webtest.New(t, webtest.Options{})
+	s = webtest.New(t, o)
 	files := make([]release.Resource, 600)
 	for i := range files {
 		files[i] = release.Resource{Name: fmt.Sprintf("shard-%04d", i), Digest: sha256.Sum256(fmt.Append(nil, i))}
@@ -42,7 +46,7 @@ const jsonType = "Content-Type: application/json"
 func manifestPath(digest release.Digest) string { return "/api/v1/manifests/" + digest.String() }
 
 func TestManifest(t *testing.T) {
-	s, manifest, digest := manifestSite(t)
+	s, manifest, digest := manifestSite(t, webtest.Options{})
 	path := manifestPath(digest)
 	status, header, body := sendRaw(t, s.URL, http.MethodGet, path, nil, nil)
 	if status != 404 || !strings.Contains(body, `"code":"not-found"`) || header.Get("Cache-Control") != "no-store" {
@@ -72,7 +76,7 @@ func TestManifest(t *testing.T) {
 }
 
 func TestManifestRefused(t *testing.T) {
-	s, manifest, digest := manifestSite(t)
+	s, manifest, digest := manifestSite(t, webtest.Options{})
 	// Bytes that images name and that are no manifest, or one of another root.
 	spaced := []byte(" " + string(manifest))
 	submitModel(s, "spaced", digest, sha256.Sum256(spaced))
@@ -122,5 +126,26 @@ func TestManifestRefused(t *testing.T) {
 		if status, _, _ := sendRaw(t, s.URL, http.MethodGet, c.path, nil, nil); status != 404 && status != 400 {
 			t.Errorf("%s: then GET answers %d", name, status)
 		}
+	}
+}
+
+// fullDisk keeps nothing.
+type fullDisk struct{}
+
+var errFull = errors.New("no space left on device")
+
+func (fullDisk) Put(context.Context, release.Digest, []byte) error { return errFull }
+
+func (fullDisk) Open(context.Context, release.Digest) (io.ReadSeekCloser, error) {
+	return nil, fs.ErrNotExist
+}
+
+// TestManifestNotKept: a manifest that could not be stored is to be sent again, and
+// the peer learns nothing of the machine.
+func TestManifestNotKept(t *testing.T) {
+	s, manifest, digest := manifestSite(t, webtest.Options{Manifests: fullDisk{}})
+	status, header, body := sendRaw(t, s.URL, http.MethodPost, manifestPath(digest), []string{jsonType}, manifest)
+	if status != 503 || header.Get("Retry-After") == "" || !strings.Contains(body, `"code":"unavailable"`) || strings.Contains(body, errFull.Error()) {
+		t.Errorf("got %d %q %s", status, header, body)
 	}
 }

@@ -66,6 +66,8 @@ type Options struct {
 	BodyTimeout time.Duration
 	// Logger: default none.
 	Logger *slog.Logger
+	// Manifests: default those of the storage.
+	Manifests log.Manifests
 	// URL is the public address that the server is told.
 	URL string
 }
@@ -92,6 +94,9 @@ func New(tb testing.TB, o Options) *Site {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { storage.Close() })
+	if o.Manifests == nil {
+		o.Manifests = storage.Manifests
+	}
 	entry, digest := s.sign(s.authority())
 	s.Authority, s.InForce = digest, digest
 	first := append([][]byte{entry}, o.Entries...)
@@ -111,7 +116,7 @@ func New(tb testing.TB, o Options) *Site {
 	tb.Cleanup(follower.Wait)
 	tb.Cleanup(stop)
 
-	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Manifests: storage.Manifests, Policy: s.Policy, Operators: s.Operators, LogOperator: "log.example",
+	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Manifests: o.Manifests, Policy: s.Policy, Operators: s.Operators, LogOperator: "log.example",
 		URL: o.URL, PublishWait: o.PublishWait, BodyTimeout: o.BodyTimeout, Now: s.Now, Logger: o.Logger})
 	server := httptest.NewServer(s.Server)
 	tb.Cleanup(server.Close)
