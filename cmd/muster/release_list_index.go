@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/log/remote"
+	"github.com/muster-log/muster/monitor/audit"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 )
@@ -15,7 +16,7 @@ import (
 const (
 	// maxListed bounds how many releases are read from a log's index: as many as a
 	// replay reads entries.
-	maxListed = maxReplay
+	maxListed = audit.DefaultMaxEntries
 	// backdated is how far behind log time an entry may be issued, so how much
 	// later than an entry one below it can be (docs/formats/register.md).
 	backdated = 7 * 24 * time.Hour

@@ -157,6 +157,14 @@ func TestHostileIndex(t *testing.T) {
 			want(t, exitcode.Unknown, "index-answer", "release", "list", "--all", "--log", answers(text).serve(t), "--policy", policyFile)
 		})
 	}
+	// An index that hides a release is found out by a replay.
+	hiding := answers("")
+	if text := want(t, exitcode.Verified, "", "release", "list", "--log", hiding.serve(t), "--policy", policyFile); !strings.Contains(text.out, "no releases") {
+		t.Errorf("got %s", text.out)
+	}
+	if text := want(t, exitcode.Verified, "", "release", "list", "--verified", "--log", hiding.serve(t), "--policy", policyFile); !matches(text.out, `3 +acme/ai +stable +2026\.11 .*live`) {
+		t.Errorf("got %s", text.out)
+	}
 	// Another log's index, or one without a quorum, is not asked at all.
 	stale := l.site(l.Log, l.Checkpoint(4).Marshal())
 	want(t, exitcode.Refused, "quorum", "release", "list", "--log", stale.serve(t), "--policy", policyFile)

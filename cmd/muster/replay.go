@@ -17,7 +17,7 @@ func (a *app) replay(ctx context.Context, s *session, each func(register.Outcome
 	if err != nil {
 		return nil, err
 	}
-	follower, err := audit.New(s.client, p, audit.Options{Outcome: each, Progress: a.progress(), Now: a.clock})
+	follower, err := audit.New(s.client, p, audit.Options{Register: a.registerOptions(), Outcome: each, Progress: a.progress(), Now: a.clock})
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +48,3 @@ func replayFailure(err error) error {
 	}
 	return fail(exit, string(e.Code), hint, err)
 }
-
-// maxReplay and maxReplayBytes bound what is replayed of a log, in entries and in
-// their bytes. Who follows a larger log runs a monitor.
-const (
-	maxReplay      = audit.DefaultMaxEntries
-	maxReplayBytes = audit.DefaultMaxBytes
-)
