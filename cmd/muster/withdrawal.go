@@ -16,6 +16,7 @@ import (
 func (a *app) withdrawalCommand() *cobra.Command {
 	return a.namingKeys(group("withdrawal", "sign and submit the withdrawal of an image or a release",
 		a.signCommand(release.TypeWithdrawal),
+		a.paeCommand(release.TypeWithdrawal),
 		a.attachCommand(release.TypeWithdrawal),
 		a.statusCommand(release.TypeWithdrawal),
 		a.submitCommand(release.TypeWithdrawal),
