@@ -63,6 +63,9 @@ func (r *guideRun) walk(path string) (commands int) {
 			inside = false
 			for _, step := range steps(block) {
 				commands++
+				if between := r.before[step.command]; between != nil {
+					between()
+				}
 				page.WriteString("$ " + step.command + "\n" + r.step(step))
 			}
 		case inside:
@@ -107,6 +110,8 @@ type guideRun struct {
 	// run maps what varies in the guide to what it is in this run, and written
 	// the other way.
 	run, written map[string]string
+	// before are what happens before a command of the page, and is not in it.
+	before map[string]func()
 }
 
 // varying finds what differs from run to run: verifier keys, digests and their
@@ -116,6 +121,7 @@ var varying = regexp.MustCompile(strings.Join([]string{
 	`\+[0-9a-f]{8}\+[A-Za-z0-9+/]{20,}`,
 	`\b[0-9a-f]{64}\b`,
 	`\.[0-9a-f]{16}\.sig\b`,
+	`-[0-9a-f]{16}\.json\b`,
 	`[A-Za-z0-9+/]{43}=`,
 	`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`,
 	`\b20\d\d-\d\d-\d\d\b`,

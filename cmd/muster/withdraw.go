@@ -29,7 +29,7 @@ func (a *app) withdrawCommand(what release.Type) *cobra.Command {
 		covers = "every release that names it, earlier ones and later ones"
 	}
 	cmd := &cobra.Command{
-		Use:   "withdraw DIGEST|FILE --reason CODE {--log URL [--policy FILE] | --authority FILE} [--key KEY...] [--roll URL]",
+		Use:   "withdraw DIGEST|INDEX|FILE --reason CODE {--log URL [--policy FILE] | --authority FILE} [--key KEY...] [--roll URL]",
 		Short: fmt.Sprintf("take back a logged %s: draft, show, sign and submit in one call", what),
 		Long: fmt.Sprintf(`Drafts the withdrawal of a logged %[1]s, which covers %[2]s.
 What is withdrawn is not live any more, unless a later release lists the withdrawal
@@ -113,6 +113,7 @@ func (a *app) withdraw(cmd *cobra.Command, what release.Type, which string, o *w
 	}
 	result := &withdrawalJSON{}
 	if w.history != nil {
+		a.nameImages(w.history, []release.Digest{w.digest})
 		index, _ := w.history.state.Lookup(w.digest)
 		// What it covers is said with how it stands afterwards.
 		if result.Consequences, err = w.history.suppose(statement, a.now()); err != nil {
@@ -226,43 +227,37 @@ func (a *app) newWithdrawal(cmd *cobra.Command, w *withdrawing, o *withdrawOptio
 	return statement, nil
 }
 
-// withdrawalTarget finds what is withdrawn, and the authority in force: in files,
-// or in the log.
-func (a *app) withdrawalTarget(cmd *cobra.Command, what release.Type, which string, o *withdrawOptions) (*withdrawing, error) {
-	w := &withdrawing{}
-	digest, err := release.ParseDigest(which)
-	if err != nil {
+// withdrawalTarget finds what is withdrawn, and the authority in force: in the log,
+// or in files.
+func (a *app) withdrawalTarget(cmd *cobra.Command, what release.Type, which string, o *withdrawOptions) (w *withdrawing, err error) {
+	w = &withdrawing{}
+	if o.source.authority == "" {
+		w.history, w.authority, w.named, err = a.replayFor(cmd, o.source.log)
+		if err != nil {
+			return nil, fmt.Errorf("%w (with --authority and the file of what is withdrawn, the log is not read first)", err)
+		}
+		index, err := a.entryOf(w.history, which, what)
+		if err != nil {
+			return nil, err
+		}
+		w.digest, w.target = w.history.entries[index].digest, w.history.entries[index].statement
+		return w, nil
+	}
+	if w.digest, err = release.ParseDigest(which); err != nil {
 		doc, err := a.readDocument(which, what)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fail(exitcode.Usage, "no-such-file", "", fmt.Errorf("%s: no such file, and no digest of 64 digits", quote(which)))
+			return nil, fail(exitcode.Usage, "no-such-file", "an index needs --log alone", fmt.Errorf("%s: no such file, and no digest of 64 digits", quote(which)))
 		}
 		if err != nil {
 			return nil, err
 		}
-		digest, w.target = doc.digest(), doc.statement
+		w.digest, w.target = doc.digest(), doc.statement
 	}
-	w.digest = digest
-	if o.source.authority != "" {
-		w.authority, w.named, err = a.findAuthority(cmd, &o.source)
-		if err == nil && w.target == nil && o.product == "" {
-			err = usage(cmd, errors.New("of what is withdrawn only the digest is given: give its file, --log alone, or --product"))
-		}
-		return w, err
+	w.authority, w.named, err = a.findAuthority(cmd, &o.source)
+	if err == nil && w.target == nil && o.product == "" {
+		err = usage(cmd, errors.New("of what is withdrawn only the digest is given: give its file, --log alone, or --product"))
 	}
-	w.history, w.authority, w.named, err = a.replayFor(cmd, o.source.log)
-	if err != nil {
-		return nil, fmt.Errorf("%w (with --authority and the file of what is withdrawn, the log is not read first)", err)
-	}
-	index, err := w.history.find(digest)
-	if err != nil {
-		return nil, err
-	}
-	found := w.history.entries[index].statement
-	if found == nil || found.Type != what {
-		return nil, fail(exitcode.Usage, "target-of-other-type", "", fmt.Errorf("%s is %s: want %s", digest, w.history.say(index), article(what)))
-	}
-	w.target = found
-	return w, nil
+	return w, err
 }
 
 // addSignature signs a document with a private key file.
