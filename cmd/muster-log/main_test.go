@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(directory)
 		bin = directory
-		if output, err := exec.Command("go", "build", "-o", bin+"/", ".", "../muster-witness").CombinedOutput(); err != nil {
+		if output, err := exec.Command("go", "build", "-o", bin+"/", ".", "../muster", "../muster-witness").CombinedOutput(); err != nil {
 			panic(string(output))
 		}
 		return m.Run()

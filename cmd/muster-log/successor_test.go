@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-log/muster/log/logtest"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
 	"github.com/muster-log/muster/tlog/policy"
@@ -64,6 +65,20 @@ func payloadDigest(t *testing.T, entry []byte) release.Digest {
 func (s *testSite) write(path string, data []byte) string {
 	s.t.Helper()
 	if err := os.WriteFile(path, data, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// keyFile writes the private key of a name.
+func (s *testSite) keyFile(name string) string {
+	s.t.Helper()
+	text, err := releasetest.KeyFromName(name).MarshalPEM()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	path := filepath.Join(s.dir, name+".key")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	return path
@@ -151,8 +166,15 @@ func TestSuccessor(t *testing.T) {
 
 	// The key of the old log is stolen. Its chain is taken from what somebody
 	// holds, or from it while it still answers.
-	third := c.write(filepath.Join(c.dir, "third.json"), c.third)
-	held := c.write(filepath.Join(c.dir, "held.muster"), []byte(bundleBefore))
+	held, third := filepath.Join(c.dir, "held.muster"), filepath.Join(c.dir, "third.json")
+	must(t, "muster", "bundle", "get", "0", "--log", old.url, "--policy", m.Policy, "--out", held)
+	must(t, "muster", "authority", "rotate", "--bundle", held, "--origin", successorOrigin, "--retire-log", "--out", third)
+	must(t, "muster", "authority", "sign", third, "--key", c.keyFile("root1"), "--key", c.keyFile("root2"))
+	var err error
+	if c.third, err = os.ReadFile(third); err != nil {
+		t.Fatal(err)
+	}
+	c.inForce = payloadDigest(t, c.third)
 	data := filepath.Join(c.dir, "data2")
 	next := []string{"--origin", successorOrigin, "--authority", third}
 	printed := must(t, "muster-log", c.flags(append(next, "--data", data, "--successor-of", held)...)...)
@@ -232,7 +254,7 @@ func TestSuccessor(t *testing.T) {
 	}
 
 	// The old log retires with the same version as its last entry.
-	old.submitted(c.third)
+	must(t, "muster", "authority", "submit", third, "--log", old.url, "--policy", m.Policy)
 	if status, body, err := old.submit(c.image("late")); status != http.StatusConflict || !strings.Contains(body, "log-retired") {
 		t.Errorf("after the retirement: %d %s, %v", status, body, err)
 	}
@@ -323,7 +345,7 @@ func TestSuccessorPage(t *testing.T) {
 	checked := 0
 	for line := range strings.Lines(string(page)) {
 		words := strings.Fields(line)
-		if len(words) < 2 || !strings.HasPrefix(line, "       ") || words[0] != "muster-log" && words[0] != "muster-witness" {
+		if len(words) < 2 || !strings.HasPrefix(line, "       ") || !slices.Contains([]string{"muster", "muster-log", "muster-witness"}, words[0]) {
 			continue
 		}
 		var command []string
@@ -333,6 +355,9 @@ func TestSuccessorPage(t *testing.T) {
 			}
 			command = append(command, word)
 		}
+		if words[0] == "muster" {
+			command = command[:2] // a noun and a verb; the rest are files
+		}
 		help := must(t, words[0], append(command, "--help")...)
 		for _, word := range words[1:] {
 			if name, _, _ := strings.Cut(word, "="); strings.HasPrefix(name, "--") && !strings.Contains(help, "  "+name+" ") {
@@ -341,7 +366,7 @@ func TestSuccessorPage(t *testing.T) {
 		}
 		checked++
 	}
-	if checked != 3 {
-		t.Errorf("found %d command lines, want 3", checked)
+	if checked != 7 {
+		t.Errorf("found %d command lines, want 7", checked)
 	}
 }
