@@ -131,3 +131,23 @@ func TestDocumentedCodes(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedManifest: the example of model-signing.md is what OMSManifest
+// writes, and its digest that of the page.
+func TestDocumentedManifest(t *testing.T) {
+	var files []Resource
+	for _, name := range []string{"config.json", "weights/0", "weights.json"} {
+		files = append(files, Resource{Name: name, Digest: sha256.Sum256([]byte(name))})
+	}
+	want, err := OMSManifest(OMSRoot(files), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := documented(t, "model-signing.md")
+	if got := jsonIn(text); len(got) != 1 || got[0] != string(want) {
+		t.Errorf("model-signing.md: got %s, want %s", got, want)
+	}
+	if digest := fmt.Sprintf("`%x`", sha256.Sum256(want)); !strings.Contains(text, digest) {
+		t.Errorf("model-signing.md: the digest is %s", digest)
+	}
+}
