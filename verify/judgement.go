@@ -13,9 +13,9 @@ import (
 )
 
 // Bundle judges a proof bundle: about the release in it, and no machine. now is
-// the later of the caller's clock and the newest fresh time that it has verified
-// before. The same arguments make the same verdict. Its cost is bounded by the
-// bounds of a bundle, whatever stands in it.
+// the caller's clock; WithMemory has it compared with what is remembered. The same
+// arguments make the same verdict. Its cost is bounded by the bounds of a bundle
+// and of a memory, whatever stands in them.
 func Bundle(data []byte, trust *Trust, now time.Time, options ...Option) *Verdict {
 	j := &judgement{trust: trust, data: data, wall: now, clock: now, now: now}
 	for _, option := range options {

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,8 @@ type vector struct {
 	site *site
 	data []byte
 	now  time.Time // zero: an hour after the site's clock
+	// memory is what is remembered before; nil: the folder has no memory.
+	memory *verify.Memory
 }
 
 // makeVectors makes every vector; the same on every machine.
@@ -94,6 +97,7 @@ func makeVectors(t *testing.T) map[string]vector {
 	add("ml-dsa-cosignature", s, marshal(t, mixed))
 
 	rollVectors(t, func(name string, v vector) { all[name] = v })
+	memoryVectors(t, func(name string, v vector) { all[name] = v })
 	return all
 }
 
@@ -118,17 +122,17 @@ func (v vector) files(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, err := v.site.judgeAt(v.data, v.now).Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string]string{
+	files := map[string]string{
 		"bundle.muster":     string(v.data),
 		"log.policy":        string(v.site.policy.Marshal()),
 		"requirements.json": string(requirements) + "\n",
 		"now":               release.FormatTime(v.now) + "\n",
-		"verdict.json":      string(verdict) + "\n",
 	}
+	if v.memory != nil {
+		files["memory.json"] = memoryText(t, v.memory)
+	}
+	maps.Copy(files, judgeFiles(t, files))
+	return files
 }
 
 // TestVectors compares testdata/vectors with what this code makes, and judges the
@@ -186,21 +190,59 @@ func readVector(t *testing.T, name, file string) string {
 // judgeVector is what an implementation in another language does.
 func judgeVector(t *testing.T, name string) {
 	t.Helper()
-	trust, err := verify.ParseTrust([]byte(readVector(t, name, "log.policy")), []byte(readVector(t, name, "requirements.json")))
+	files := map[string]string{}
+	for _, file := range []string{"bundle.muster", "log.policy", "requirements.json", "now"} {
+		files[file] = readVector(t, name, file)
+	}
+	if _, err := os.Stat(filepath.Join(vectors, name, "memory.json")); err == nil {
+		files["memory.json"] = readVector(t, name, "memory.json")
+	}
+	for file, got := range judgeFiles(t, files) {
+		if want := readVector(t, name, file); got != want {
+			t.Errorf("%s/%s: got %s, want %s", name, file, got, want)
+		}
+	}
+}
+
+// judgeFiles makes the files that come out of those that go in.
+func judgeFiles(t *testing.T, files map[string]string) map[string]string {
+	t.Helper()
+	trust, err := verify.ParseTrust([]byte(files["log.policy"]), []byte(files["requirements.json"]))
 	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+		t.Fatal(err)
 	}
-	now, err := release.ParseTime(strings.TrimSpace(readVector(t, name, "now")))
+	now, err := release.ParseTime(strings.TrimSpace(files["now"]))
 	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+		t.Fatal(err)
 	}
-	verdict, err := verify.Bundle([]byte(readVector(t, name, "bundle.muster")), trust, now).Marshal()
+	var options []verify.Option
+	var memory *verify.Memory
+	if text, ok := files["memory.json"]; ok {
+		if memory, err = verify.ParseMemory([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		options = append(options, verify.WithMemory(memory))
+	}
+	v := verify.Bundle([]byte(files["bundle.muster"]), trust, now, options...)
+	verdict, err := v.Marshal()
 	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+		t.Fatal(err)
 	}
-	if want := readVector(t, name, "verdict.json"); string(verdict)+"\n" != want {
-		t.Errorf("%s: got %s, want %s", name, verdict, want)
+	out := map[string]string{"verdict.json": string(verdict) + "\n"}
+	if memory != nil {
+		if _, err := memory.Merge(v.Learned); err != nil {
+			t.Fatal(err)
+		}
+		out["memory-after.json"] = memoryText(t, memory)
 	}
+	for _, evidence := range v.Evidence {
+		data, err := evidence.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[string(evidence.Kind)+".fork"] = string(data)
+	}
+	return out
 }
 
 // TestDocumentsShowVectors: what the pages show is what the vectors hold.
