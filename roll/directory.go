@@ -1,0 +1,118 @@
+package roll
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/inputfile"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/fork"
+)
+
+// checkpointName is the file of the newest checkpoint that was followed: what the log
+// showed once, it must extend after a restart too.
+const checkpointName = "checkpoint"
+
+// readFile reads a regular file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
+	file, _, err := inputfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, limit)
+	}
+	return data, err
+}
+
+// readKept returns the checkpoint of a state directory; nil in a new one.
+func readKept(directory string) (*tlog.SignedCheckpoint, error) {
+	path := filepath.Join(directory, checkpointName)
+	data, err := readFile(path, tlog.MaxNote)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	kept, err := tlog.ParseCheckpoint(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return kept, nil
+}
+
+// MisbehavedError says that the log signed two histories. Nothing is signed any more
+// from this state directory while the evidence lies in it.
+type MisbehavedError struct {
+	// Path is the file of the evidence, for anybody to check (muster fork).
+	Path string
+	Err  error
+}
+
+func (e *MisbehavedError) Error() string {
+	return fmt.Sprintf("the log misbehaved, and the evidence is in %s: %v", e.Path, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *MisbehavedError) Unwrap() error { return e.Err }
+
+// logEvidence is the beginning of the names of evidence against the log, as opposed to
+// that against a witness.
+const logEvidence, witnessEvidence = "log-", "witness-"
+
+// checkEvidence refuses a state directory in which evidence against the log lies.
+func checkEvidence(directory string) error {
+	found, err := filepath.Glob(filepath.Join(directory, logEvidence+"*"+fork.Extension))
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return &MisbehavedError{found[0], errors.New("it was found before; nothing is signed for this log any more")}
+	}
+	return nil
+}
+
+// keepEvidence writes evidence beside the state and returns its path. The same
+// evidence twice is one file.
+func keepEvidence(directory, prefix string, evidence *fork.Evidence) (string, error) {
+	data, err := evidence.Marshal()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(directory, fmt.Sprintf("%s%s-%.16s%s", prefix, evidence.Kind, digestOf(data), fork.Extension))
+	err = atomicfile.Create(path, data, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		err = nil
+	}
+	return path, err
+}
+
+// Drop gives up a withdrawal that waits in a state directory, whose signer must not
+// run: a person decides that it need not be in the log.
+func Drop(directory string, digest release.Digest) error {
+	if _, err := os.Stat(filepath.Join(directory, spoolName)); err != nil {
+		return err
+	}
+	lock, err := lockDirectory(directory)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	s, err := openSpool(directory)
+	if err != nil {
+		return err
+	}
+	if s.waiting[digest] == nil {
+		return fmt.Errorf("no withdrawal %s waits in %s: %w", digest, directory, fs.ErrNotExist)
+	}
+	return s.remove(digest)
+}

@@ -1,0 +1,43 @@
+package roll
+
+import (
+	"context"
+	"time"
+)
+
+// Run steps until the context ends, which is no error, or the log misbehaves: then the
+// error is a *MisbehavedError.
+func (s *Signer) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.submissions.Wait()
+	defer cancel()
+	// Submissions do not wait for a step: a log that is slow to read may still write.
+	s.submissions.Go(func() { s.submitAll(ctx) })
+	poll := time.NewTicker(s.config.Poll)
+	defer poll.Stop()
+	for {
+		if err := s.Step(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-poll.C:
+		}
+	}
+}
+
+// submitAll submits what was handed in, at once and again until it is in the log.
+func (s *Signer) submitAll(ctx context.Context) {
+	again := time.NewTicker(min(retryAfter, max(s.config.Poll, time.Millisecond)))
+	defer again.Stop()
+	for {
+		s.submitWithdrawals(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.handed:
+		case <-again.C:
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package roll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+	rollremote "github.com/muster-log/muster/roll/remote"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 20 * time.Second
+	answerTimeout = 30 * time.Second
+	idleTimeout   = time.Minute
+	stopTimeout   = 10 * time.Second
+	maxHeader     = 16 << 10
+	// burst and perSecond bound how many withdrawals are judged: each costs some
+	// signature checks. People hand in a few.
+	burst, perSecond = 20, 5
+)
+
+// The reasons of the door itself; those of a withdrawal are package register's.
+const (
+	codeNotReady    release.Code = "not-ready"
+	codeFull        release.Code = "spool-full"
+	codeBusy        release.Code = "busy"
+	codeContentType release.Code = "content-type"
+	codeBody        release.Code = "body"
+	codeNotFound    release.Code = "not-found"
+	codeMethod      release.Code = "method"
+	codeInternal    release.Code = "internal"
+)
+
+// Server is a Signer's door: docs/roll.md says what it answers. It speaks plain HTTP
+// and knows no users: whoever reaches it may hand in what a withdraw key signed.
+type Server struct {
+	signer *Signer
+	logger *slog.Logger
+	mux    *http.ServeMux
+
+	mu     sync.Mutex
+	tokens float64
+	filled time.Time
+}
+
+// NewServer makes the door of a Signer. logger may be nil.
+func NewServer(signer *Signer, logger *slog.Logger) *Server {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{signer: signer, logger: logger, mux: http.NewServeMux(), tokens: burst}
+	s.mux.HandleFunc("/withdrawals", s.only(http.MethodPost, s.hand))
+	s.mux.HandleFunc("/withdrawals/{digest}", s.only(http.MethodGet, s.withdrawal))
+	s.mux.HandleFunc("/status", s.only(http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, signer.Status()) }))
+	s.mux.HandleFunc("/livez", s.only(http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, struct{}{}) }))
+	s.mux.HandleFunc("/readyz", s.only(http.MethodGet, s.ready))
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		s.fail(w, http.StatusNotFound, codeNotFound, "there is nothing at this path; docs/roll.md lists what there is")
+	})
+	return s
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	s.mux.ServeHTTP(w, r)
+}
+
+// Serve answers on a listener until the context ends, and closes it.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	stopped := make(chan error, 1)
+	serving, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		<-serving.Done()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		stopped <- server.Shutdown(ending)
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
+
+func (s *Server) only(method string, handler http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead) {
+			w.Header().Set("Allow", method)
+			s.fail(w, http.StatusMethodNotAllowed, codeMethod, "this path takes "+method)
+			return
+		}
+		handler(w, r)
+	}
+}
+
+func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != rollremote.MediaType {
+		s.fail(w, http.StatusUnsupportedMediaType, codeContentType, "want the content type "+rollremote.MediaType)
+		return
+	}
+	if !s.take() {
+		w.Header().Set("Retry-After", "1")
+		s.fail(w, http.StatusTooManyRequests, codeBusy, "too many withdrawals at once: hand it in again in a second")
+		return
+	}
+	envelope, err := io.ReadAll(http.MaxBytesReader(w, r.Body, release.MaxEntry))
+	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		s.fail(w, http.StatusRequestEntityTooLarge, release.CodeEntrySize, "want an envelope of at most "+strconv.FormatInt(tooLong.Limit, 10)+" bytes")
+		return
+	}
+	if err != nil {
+		s.fail(w, http.StatusRequestTimeout, codeBody, "the body did not arrive")
+		return
+	}
+	taken, err := s.signer.Hand(envelope)
+	refusal, refused := errors.AsType[*release.Refusal](err)
+	switch {
+	case err == nil && taken.State == rollremote.StateLogged:
+		s.answer(w, http.StatusOK, taken)
+	case err == nil:
+		s.answer(w, http.StatusAccepted, taken)
+	case refused:
+		s.problem(w, problem{Status: statusOf(refusal.Code), Code: refusal.Code, Detail: refusal.Error(), Member: refusal.Member, Got: refusal.Got, Want: refusal.Want})
+	case errors.Is(err, ErrNotReady):
+		w.Header().Set("Retry-After", "2")
+		s.fail(w, http.StatusServiceUnavailable, codeNotReady, err.Error())
+	case errors.Is(err, ErrFull):
+		s.fail(w, http.StatusServiceUnavailable, codeFull, err.Error())
+	default:
+		s.logger.Error("a withdrawal was not taken", "error", err)
+		s.fail(w, http.StatusInternalServerError, codeInternal, "it could not be kept; the operator finds the reason in the log")
+	}
+}
+
+// statusOf returns the status of a refusal: who may not, what contradicts the log, and
+// what is malformed.
+func statusOf(code release.Code) int {
+	switch code {
+	case release.CodeSignatureInvalid, register.CodeRoleDoesNotCover, register.CodeSignerUnknown, register.CodeSignerOutsideRole, register.CodeThresholdMissed:
+		return http.StatusForbidden
+	case register.CodeAuthorityNotInForce, register.CodeLogRetired, register.CodeNoAuthority:
+		return http.StatusConflict
+	case register.CodeTargetNotLogged, register.CodeTargetOfOtherProduct, register.CodeIssuedAheadOfClock, register.CodeIssuedBehindClock,
+		register.CodeIssuedAheadOfLogTime, register.CodeIssuedBehindLogTime, release.CodeCannotJudge, release.CodePredicateType, CodeProductNotSigned:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusBadRequest
+}
+
+func (s *Server) withdrawal(w http.ResponseWriter, r *http.Request) {
+	digest, err := release.ParseDigest(r.PathValue("digest"))
+	if err != nil {
+		s.fail(w, http.StatusBadRequest, release.CodeDigest, err.Error())
+		return
+	}
+	found, ok := s.signer.Withdrawal(digest)
+	if !ok {
+		s.fail(w, http.StatusNotFound, codeNotFound, "this withdrawal was not handed in here, and the log does not hold it")
+		return
+	}
+	s.answer(w, http.StatusOK, found)
+}
+
+// ready answers 503 while any roll is stopped, with the status that says why.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	status := s.signer.Status()
+	code := http.StatusOK
+	if !status.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	s.answer(w, code, struct {
+		Ready  bool    `json:"ready"`
+		Alarms []Alarm `json:"alarms"`
+	}{status.Ready, status.Alarms})
+}
+
+// take takes one of the tokens by which withdrawals are judged.
+func (s *Server) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !s.filled.IsZero() {
+		s.tokens = min(burst, s.tokens+now.Sub(s.filled).Seconds()*perSecond)
+	}
+	s.filled = now
+	if s.tokens < 1 {
+		return false
+	}
+	s.tokens--
+	return true
+}
+
+// problem is a problem document, https://www.rfc-editor.org/rfc/rfc9457.
+type problem struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail"`
+	Code   release.Code `json:"code"`
+	Member string       `json:"member,omitempty"`
+	Got    string       `json:"got,omitempty"`
+	Want   string       `json:"want,omitempty"`
+}
+
+func (s *Server) fail(w http.ResponseWriter, status int, code release.Code, detail string) {
+	s.problem(w, problem{Status: status, Code: code, Detail: detail})
+}
+
+func (s *Server) problem(w http.ResponseWriter, p problem) {
+	p.Type = "https://github.com/muster-log/muster/blob/main/docs/roll.md#" + string(p.Code)
+	if p.Member != "" || p.Want != "" {
+		p.Type = "https://github.com/muster-log/muster/blob/main/docs/refusals.md#" + string(p.Code)
+	}
+	p.Title = http.StatusText(p.Status)
+	w.Header().Set("Content-Type", "application/problem+json")
+	s.write(w, p.Status, p)
+}
+
+func (s *Server) answer(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	s.write(w, status, value)
+}
+
+func (s *Server) write(w http.ResponseWriter, status int, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		s.logger.Error("answer", "error", err)
+		status, body = http.StatusInternalServerError, []byte("{}")
+	}
+	w.WriteHeader(status)
+	if _, err := w.Write(append(body, '\n')); err != nil {
+		s.logger.Debug("answer not sent", "error", err)
+	}
+}

@@ -1,0 +1,148 @@
+package roll
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+)
+
+const (
+	spoolName = "withdrawals"
+	// MaxSpooled is how many withdrawals wait at most. Every one was admissible when
+	// it was handed in, so only holders of withdraw keys can fill the spool.
+	MaxSpooled = 256
+	// maxSpoolFile bounds a spool file in bytes: an envelope in base64 with its time.
+	maxSpoolFile = 2*release.MaxEntry + 4096
+)
+
+// spool holds the withdrawals that were handed in and are not in the log yet: a file
+// each, durable before anybody is told so.
+type spool struct {
+	directory string
+	waiting   map[release.Digest]*spooled
+}
+
+type spooled struct {
+	HandedIn time.Time `json:"handedIn"`
+	Envelope []byte    `json:"envelope"`
+
+	prepared *register.Prepared
+	stated   *release.Withdrawal
+	// refusal is why the log's rules do not admit it any more.
+	refusal *release.Refusal
+	// failure is how the last attempt to submit it ended.
+	failure error
+	// taken: the log answered once that it has it.
+	taken bool
+	// submitting: an attempt is under way.
+	submitting bool
+}
+
+func openSpool(directory string) (*spool, error) {
+	s := &spool{directory: filepath.Join(directory, spoolName), waiting: map[release.Digest]*spooled{}}
+	if err := os.MkdirAll(s.directory, 0o700); err != nil {
+		return nil, err
+	}
+	files, err := os.ReadDir(s.directory)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		name, ours := strings.CutSuffix(file.Name(), ".json")
+		digest, err := release.ParseDigest(name)
+		if !ours || err != nil {
+			continue // what a crash left half made, or a person put there
+		}
+		if len(s.waiting) >= MaxSpooled {
+			return nil, fmt.Errorf("%s holds more than %d withdrawals", s.directory, MaxSpooled)
+		}
+		one, err := s.read(digest)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.path(digest), err)
+		}
+		s.waiting[digest] = one
+	}
+	return s, nil
+}
+
+func (s *spool) path(digest release.Digest) string {
+	return filepath.Join(s.directory, digest.String()+".json")
+}
+
+func (s *spool) read(digest release.Digest) (*spooled, error) {
+	data, err := readFile(s.path(digest), maxSpoolFile)
+	if err != nil {
+		return nil, err
+	}
+	var one spooled
+	if err := json.Unmarshal(data, &one); err != nil {
+		return nil, err
+	}
+	if one.prepared, one.stated, err = readWithdrawal(one.Envelope); err != nil {
+		return nil, err
+	}
+	if one.prepared.Digest != digest || one.HandedIn.IsZero() {
+		return nil, errors.New("the file is not that of its name, or lacks the time when it was handed in")
+	}
+	return &one, nil
+}
+
+// readWithdrawal reads an envelope and wants a withdrawal in it.
+func readWithdrawal(envelope []byte) (*register.Prepared, *release.Withdrawal, error) {
+	prepared, err := register.Decode(envelope)
+	if err != nil {
+		return nil, nil, err
+	}
+	stated, ok := prepared.Statement.Predicate.(*release.Withdrawal)
+	if !ok {
+		return nil, nil, release.Refuse(release.CodePredicateType, "predicateType", prepared.Statement.URI, "a withdrawal")
+	}
+	return prepared, stated, nil
+}
+
+// put makes a withdrawal durable. Of one that waits already the first time stands.
+func (s *spool) put(one *spooled) error {
+	data, err := json.Marshal(one)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(s.path(one.prepared.Digest), append(data, '\n'), privateMode); err != nil {
+		return err
+	}
+	s.waiting[one.prepared.Digest] = one
+	return nil
+}
+
+// remove forgets a withdrawal that is in the log, or is given up. If the file stays it
+// is found again at the next start, and judged again.
+func (s *spool) remove(digest release.Digest) error {
+	delete(s.waiting, digest)
+	if err := os.Remove(s.path(digest)); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(s.directory)
+}
+
+// all returns what waits, the oldest first.
+func (s *spool) all() []*spooled {
+	list := make([]*spooled, 0, len(s.waiting))
+	for _, one := range s.waiting {
+		list = append(list, one)
+	}
+	slices.SortFunc(list, func(x, y *spooled) int {
+		if order := x.HandedIn.Compare(y.HandedIn); order != 0 {
+			return order
+		}
+		return x.prepared.Digest.Compare(y.prepared.Digest)
+	})
+	return list
+}

@@ -1,0 +1,223 @@
+package roll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+	rollremote "github.com/muster-log/muster/roll/remote"
+)
+
+// maxSubmissions bounds the withdrawals that are submitted at once.
+const maxSubmissions = 8
+
+// ErrNotReady says that the log has not been followed yet: nothing can be judged.
+var ErrNotReady = errors.New("the log has not been read yet: hand it in again in a moment")
+
+// ErrFull says that MaxSpooled withdrawals wait already.
+var ErrFull = fmt.Errorf("%d withdrawals wait already", MaxSpooled)
+
+// CodeProductNotSigned: a withdrawal of a product that this roll signer does not sign.
+const CodeProductNotSigned release.Code = "product-not-signed"
+
+// Hand takes a withdrawal, the bytes of its envelope. Nil: it is on disk and will be
+// submitted, or the log holds it already. The error is a *release.Refusal where it is
+// not admissible now, ErrNotReady, ErrFull, or one of the disk.
+func (s *Signer) Hand(envelope []byte) (rollremote.Withdrawal, error) {
+	prepared, stated, err := readWithdrawal(envelope)
+	if err != nil {
+		return rollremote.Withdrawal{}, err
+	}
+	if !slices.Contains(s.config.Products, stated.Product) {
+		return rollremote.Withdrawal{}, release.Refuse(CodeProductNotSigned, "predicate.product", stated.Product, "a product whose rolls are signed here")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.checkpoint() == nil {
+		return rollremote.Withdrawal{}, ErrNotReady
+	}
+	if known, ok := s.find(prepared.Digest); ok {
+		return known, nil
+	}
+	now := s.now()
+	if err := s.judgeWithdrawal(prepared, now); err != nil {
+		return rollremote.Withdrawal{}, err
+	}
+	if len(s.spool.waiting) >= MaxSpooled {
+		return rollremote.Withdrawal{}, ErrFull
+	}
+	one := &spooled{HandedIn: now, Envelope: slices.Clone(envelope), prepared: prepared, stated: stated}
+	if err := s.spool.put(one); err != nil {
+		s.config.Logger.Error("a withdrawal could not be kept", "digest", prepared.Digest, "error", err)
+		return rollremote.Withdrawal{}, err
+	}
+	s.config.Logger.Info("a withdrawal was handed in", "digest", prepared.Digest, "product", stated.Product, "target", stated.Target, "reason", stated.Reason)
+	select {
+	case s.handed <- struct{}{}:
+	default:
+	}
+	return s.tell(one), nil
+}
+
+// judgeWithdrawal judges a withdrawal as the log would now; mu is held.
+func (s *Signer) judgeWithdrawal(prepared *register.Prepared, now time.Time) error {
+	return s.follower.State().Admit(prepared, now)
+}
+
+// Withdrawal says what became of a withdrawal by its payload digest; false if it never
+// was handed in here, and the log does not hold it.
+func (s *Signer) Withdrawal(digest release.Digest) (rollremote.Withdrawal, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(digest)
+}
+
+func (s *Signer) find(digest release.Digest) (rollremote.Withdrawal, bool) {
+	if one := s.spool.waiting[digest]; one != nil {
+		return s.tell(one), true
+	}
+	if s.checkpoint() == nil {
+		return rollremote.Withdrawal{}, false
+	}
+	index, ok := s.follower.State().Lookup(digest)
+	if !ok || index >= s.checkpoint().Size {
+		return rollremote.Withdrawal{}, false
+	}
+	record, _ := s.follower.State().Entry(index)
+	if record.Type != release.TypeWithdrawal {
+		return rollremote.Withdrawal{}, false
+	}
+	target, _ := s.follower.State().Entry(record.Target)
+	return rollremote.Withdrawal{Digest: digest, Product: record.Product, Target: target.Digest, State: rollremote.StateLogged, Index: &index}, true
+}
+
+func (s *Signer) tell(one *spooled) rollremote.Withdrawal {
+	told := rollremote.Withdrawal{Digest: one.prepared.Digest, Product: one.stated.Product, Target: one.stated.Target, State: rollremote.StateWaiting,
+		HandedIn: one.HandedIn, Deadline: one.HandedIn.Add(WithdrawalDeadline)}
+	switch {
+	case one.refusal != nil:
+		told.State, told.Code, told.Detail = rollremote.StateRefused, one.refusal.Code, one.refusal.Error()
+	case one.failure != nil:
+		told.Detail = one.failure.Error()
+	}
+	return told
+}
+
+// judgeSpool finds out what became of the withdrawals that wait, and raises the alarms
+// that stop the rolls of their products; mu is held.
+func (s *Signer) judgeSpool(now time.Time) {
+	for _, one := range s.spool.all() {
+		digest, product := one.prepared.Digest, one.stated.Product
+		if s.logged(digest) {
+			s.config.Logger.Info("a withdrawal is in the log", "digest", digest, "product", product, "after", now.Sub(one.HandedIn).Round(time.Second))
+			s.forget(digest)
+			continue
+		}
+		one.refusal = nil
+		if refusal, ok := errors.AsType[*release.Refusal](s.judgeWithdrawal(one.prepared, now)); ok && refusal.Code != register.CodeIssuedAheadOfClock {
+			if s.covered(one) {
+				s.config.Logger.Warn("a withdrawal that is not admitted any more is given up: another one covers its target", "digest", digest, "product", product, "code", refusal.Code)
+				s.forget(digest)
+				continue
+			}
+			one.refusal = refusal
+		}
+		key := alarmKey{AlarmWithdrawalOverdue, product, digest}
+		// A clock that went back does not gain time.
+		overdue := now.Sub(one.HandedIn) >= WithdrawalDeadline || one.HandedIn.Sub(now) > time.Minute
+		switch {
+		case one.refusal != nil:
+			key.code = AlarmWithdrawalRefused
+			s.alarms.raise(now, key, overdue, fmt.Sprintf("the withdrawal %s of %s, handed in at %s, must be signed again: %v", digest, one.stated.Target, release.FormatTime(one.HandedIn), one.refusal))
+		case overdue:
+			s.alarms.raise(now, key, true, fmt.Sprintf("the withdrawal %s of %s, handed in at %s, is not in the log: %s", digest, one.stated.Target, release.FormatTime(one.HandedIn), one.reason()))
+		}
+	}
+}
+
+// reason says why it may not be in the log yet.
+func (one *spooled) reason() string {
+	switch {
+	case one.taken:
+		return "the log took it, and does not show it"
+	case one.failure != nil:
+		return one.failure.Error()
+	}
+	return "it has not been submitted since this process began"
+}
+
+func (s *Signer) forget(digest release.Digest) {
+	if err := s.spool.remove(digest); err != nil {
+		s.config.Logger.Warn("the file of a withdrawal could not be removed", "digest", digest, "error", err)
+	}
+}
+
+// covered reports whether what a withdrawal is of is withdrawn by another one: nothing
+// is live that it would end, and its target stands as withdrawn.
+func (s *Signer) covered(one *spooled) bool {
+	state := s.follower.State()
+	index, ok := state.Lookup(one.stated.Target)
+	if !ok {
+		return false
+	}
+	record, _ := state.Entry(index)
+	if record.Type == release.TypeImage {
+		live, _ := state.LiveAt(one.stated.Product, s.checkpoint().Size)
+		for _, entry := range live {
+			if slices.Contains(entry.Images, one.stated.Target) {
+				return false
+			}
+		}
+		standing, _ := state.WhyAt(index, s.checkpoint().Size)
+		return standing.Word == register.WordWithdrawn
+	}
+	entries := state.Identity(record.Identity)
+	if len(entries) == 0 {
+		return false
+	}
+	standing, _ := state.WhyAt(entries[len(entries)-1], s.checkpoint().Size)
+	return standing.Word == register.WordWithdrawn
+}
+
+// submitWithdrawals starts to send to the log what waits and can be admitted, and is
+// not being sent already.
+func (s *Signer) submitWithdrawals(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	under := 0
+	for _, one := range s.spool.waiting {
+		if one.submitting {
+			under++
+		}
+	}
+	for _, one := range s.spool.all() {
+		if one.submitting || one.refusal != nil || under >= maxSubmissions {
+			continue
+		}
+		one.submitting = true
+		under++
+		s.submissions.Go(func() { s.submitWithdrawal(ctx, one) })
+	}
+}
+
+func (s *Signer) submitWithdrawal(ctx context.Context, one *spooled) {
+	submitting, cancel := context.WithTimeout(ctx, submitTimeout)
+	defer cancel()
+	receipt, err := s.config.Log.Submit(submitting, one.Envelope, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one.submitting = false
+	if err != nil && ctx.Err() != nil {
+		return // told to end: that is no failure of the log
+	}
+	one.failure, one.taken = err, one.taken || err == nil
+	if err != nil {
+		s.config.Logger.Warn("a withdrawal could not be submitted", "digest", one.prepared.Digest, "product", one.stated.Product, "error", err)
+		return
+	}
+	s.config.Logger.Info("the log took a withdrawal", "digest", one.prepared.Digest, "product", one.stated.Product, "index", receipt.Index)
+}

@@ -1,0 +1,431 @@
+package roll_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
+	"github.com/muster-log/muster/roll"
+	rollremote "github.com/muster-log/muster/roll/remote"
+	"github.com/muster-log/muster/tlog/fork"
+	"github.com/muster-log/muster/tlog/tlogtest"
+	"github.com/muster-log/muster/web/webtest"
+)
+
+// run runs the signer until it returns true from done, or fails.
+func (b *bench) run(done func() bool) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := b.signer.Run(ctx); err != nil {
+			b.t.Error(err)
+		}
+	})
+	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Errorf("it did not come about: %+v\n%s", b.signer.Status(), b.log)
+			break
+		}
+	}
+	cancel()
+	running.Wait()
+}
+
+// door serves the signer, and returns a client of it.
+func (b *bench) door() (*rollremote.Client, string) {
+	b.t.Helper()
+	server := httptest.NewServer(roll.NewServer(b.signer, nil))
+	b.t.Cleanup(server.Close)
+	client, err := rollremote.New(server.URL)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(client.Close)
+	return client, server.URL
+}
+
+// posts answers every submission in the log's place.
+func posts(answer func(w http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		answer(w)
+		return true
+	}
+}
+
+// TestWithdrawal: handed in over HTTP, submitted by the signer, and the next roll does
+// not list what it withdraws.
+func TestWithdrawal(t *testing.T) {
+	b := newBench(t)
+	client, _ := b.door()
+	_, _, approved := b.Recipe()
+	entry, digest := b.Sign(b.Withdrawal(approved))
+	_, err := client.Hand(t.Context(), entry)
+	if status, ok := errors.AsType[*rollremote.StatusError](err); !ok || status.Code != "not-ready" || status.Refused() {
+		t.Fatalf("got %v, want not-ready before the log was read", err)
+	}
+	b.wantRolls(1, approved)
+	got, err := client.Hand(t.Context(), entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.State != rollremote.StateWaiting || !got.HandedIn.Equal(b.Now()) || got.Deadline.Sub(got.HandedIn) != 5*time.Minute || got.Target != approved {
+		t.Errorf("got %+v", got)
+	}
+	b.run(func() bool {
+		_, newest := b.rolls()
+		return newest != nil && len(newest.Live) == 0
+	})
+	b.step()
+	got, err = client.Withdrawal(t.Context(), digest)
+	if err != nil || got.State != rollremote.StateLogged || got.Index == nil || got.Target != approved || got.Product != webtest.Product {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if got, err = client.Hand(t.Context(), entry); err != nil || got.State != rollremote.StateLogged {
+		t.Errorf("handed in again: %+v, %v", got, err)
+	}
+	if files, err := os.ReadDir(filepath.Join(b.config.Directory, "withdrawals")); err != nil || len(files) != 0 {
+		t.Errorf("the spool holds %v, %v", files, err)
+	}
+	b.wantNoAlarm()
+}
+
+// TestHidden: a log that does not take a withdrawal, or takes it and does not show it,
+// gets no roll once five minutes have passed, also over a restart; when it is in, rolls
+// go on.
+func TestHidden(t *testing.T) {
+	tests := map[string]func(w http.ResponseWriter){
+		"refused": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusForbidden)
+			w.Write([]byte(`{"code":"threshold-missed"}`))
+		},
+		"hidden": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusCreated)
+			json.NewEncoder(w).Encode(map[string]any{"index": 5, "digest": strings.Repeat("0", 64)})
+		},
+		"unavailable": func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+	}
+	for name, answer := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			_, _, approved := b.Recipe()
+			b.wantRolls(1, approved)
+			var submitted sync.Once
+			tried := make(chan struct{})
+			b.set(posts(func(w http.ResponseWriter) {
+				answer(w)
+				submitted.Do(func() { close(tried) })
+			}))
+			entry, digest := b.Sign(b.Withdrawal(approved))
+			if _, err := b.signer.Hand(entry); err != nil {
+				t.Fatal(err)
+			}
+			b.run(func() bool {
+				select {
+				case <-tried:
+					return true
+				default:
+					return false
+				}
+			})
+			b.wantNoAlarm()
+			handed := b.Now()
+			b.Advance(5*time.Minute - time.Second)
+			b.step()
+			b.wantNoAlarm()
+			b.Advance(time.Second)
+			b.step()
+			b.wantAlarm(roll.AlarmWithdrawalOverdue, true)
+
+			// A roll that is due now is not signed: the log cannot take what there is not.
+			signed := b.signer.Status().Products[0].Signed.Digest
+			b.Advance(2 * time.Hour)
+			b.restart()
+			b.step()
+			b.wantAlarm(roll.AlarmWithdrawalOverdue, true)
+			status := b.signer.Status()
+			if status.Products[0].Signed.Digest != signed || !status.Products[0].Stopped {
+				t.Errorf("a roll was signed that does not cover the withdrawal: %+v", status.Products[0])
+			}
+			if len(status.Withdrawals) != 1 || !status.Withdrawals[0].HandedIn.Equal(handed) {
+				t.Errorf("got %+v, want it handed in at %s", status.Withdrawals, handed)
+			}
+			b.set(nil)
+			b.run(func() bool {
+				told, _ := b.signer.Withdrawal(digest)
+				return told.State == rollremote.StateLogged
+			})
+			b.wantRolls(2)
+			b.wantNoAlarm()
+		})
+	}
+}
+
+// TestAnotherProductGoesOn: an overdue withdrawal stops the rolls of its product alone.
+func TestAnotherProductGoesOn(t *testing.T) {
+	b := newBench(t, func(c *roll.Config) { c.Products = append(c.Products, "acme/other") })
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	b.set(posts(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	entry, _ := b.Sign(b.Withdrawal(approved))
+	if _, err := b.signer.Hand(entry); err != nil {
+		t.Fatal(err)
+	}
+	b.Advance(6 * time.Minute)
+	b.step()
+	status := b.signer.Status()
+	if !status.Products[0].Stopped || status.Products[1].Stopped || status.Ready {
+		t.Errorf("got %+v", status)
+	}
+}
+
+// TestClockBack: a clock that is set back gains nobody time.
+func TestClockBack(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	entry, _ := b.Sign(b.Withdrawal(approved))
+	if _, err := b.signer.Hand(entry); err != nil {
+		t.Fatal(err)
+	}
+	b.Advance(-2 * time.Minute)
+	b.step()
+	b.wantAlarm(roll.AlarmWithdrawalOverdue, true)
+}
+
+// TestRotatedMeanwhile: a withdrawal that the log took not in time, and the authority
+// then changed, must be signed again; the new one ends the old one.
+func TestRotatedMeanwhile(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	entry, digest := b.Sign(b.Withdrawal(approved))
+	if _, err := b.signer.Hand(entry); err != nil {
+		t.Fatal(err)
+	}
+	b.Rotate()
+	b.step()
+	b.wantAlarm(roll.AlarmWithdrawalRefused, false)
+	b.Advance(5 * time.Minute)
+	b.step()
+	b.wantAlarm(roll.AlarmWithdrawalRefused, true)
+	if told, _ := b.signer.Withdrawal(digest); told.State != rollremote.StateRefused || told.Code != register.CodeAuthorityNotInForce {
+		t.Errorf("got %+v", told)
+	}
+	again := b.Withdrawal(approved)
+	again.Authority = b.InForce
+	entry, digest = b.Sign(again)
+	if _, err := b.signer.Hand(entry); err != nil {
+		t.Fatal(err)
+	}
+	b.run(func() bool {
+		told, _ := b.signer.Withdrawal(digest)
+		return told.State == rollremote.StateLogged && len(b.signer.Status().Withdrawals) == 0
+	})
+	b.step()
+	b.step()
+	b.wantNoAlarm()
+	if _, newest := b.rolls(); len(newest.Live) != 0 {
+		t.Errorf("the roll lists %v", newest.Live)
+	}
+}
+
+// TestDrop: an operator gives a withdrawal up, with the signer stopped.
+func TestDrop(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	entry, digest := b.Sign(b.Withdrawal(approved))
+	if _, err := b.signer.Hand(entry); err != nil {
+		t.Fatal(err)
+	}
+	if err := roll.Drop(b.config.Directory, digest); err == nil {
+		t.Fatal("dropped under a running signer")
+	}
+	b.signer.Close()
+	if err := roll.Drop(b.config.Directory, release.Digest{1}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if err := roll.Drop(b.config.Directory, digest); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	b.step()
+	if _, ok := b.signer.Withdrawal(digest); ok {
+		t.Error("it waits still")
+	}
+}
+
+// TestRefusedAtTheDoor: what is not taken, with its code and status.
+func TestRefusedAtTheDoor(t *testing.T) {
+	b := newBench(t)
+	_, url := b.door()
+	os, _, approved := b.Recipe()
+	b.step()
+	sign := func(change func(*release.Withdrawal), signers ...string) []byte {
+		stated := b.Withdrawal(approved)
+		if change != nil {
+			change(stated)
+		}
+		return second(b.Sign(stated, signers...))
+	}
+	model := second(b.Sign(b.Model("x", "1")))
+	tests := []struct {
+		name, code string
+		status     int
+		body       []byte
+		media      string
+	}{
+		{"another content type", "content-type", 415, nil, "application/json"},
+		{"nothing", "entry-size", 400, []byte{}, ""},
+		{"no envelope", "json-syntax", 400, []byte("hello"), ""},
+		{"too long", "entry-size", 413, make([]byte, release.MaxEntry+1), ""},
+		{"an image", "predicate-type", 422, model, ""},
+		{"of nothing", "target-not-logged", 422, sign(func(w *release.Withdrawal) { w.Target = release.Digest{1} }), ""},
+		{"by another key", "signer-outside-role", 403, sign(nil, "ci"), ""},
+		{"by an unknown key", "signer-unknown", 403, sign(nil, "nobody"), ""},
+		{"of another product", "product-not-signed", 422, sign(func(w *release.Withdrawal) { w.Product = "acme/other" }), ""},
+		{"under another authority", "authority-not-in-force", 409, sign(func(w *release.Withdrawal) { w.Authority = os }), ""},
+		{"from the future", "issued-ahead-of-clock", 422, sign(func(w *release.Withdrawal) { w.Issued = b.Now().Add(time.Hour) }), ""},
+		{"from long ago", "issued-behind-log-time", 422, sign(func(w *release.Withdrawal) { w.Issued = b.Now().Add(-8 * 24 * time.Hour) }), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			media := tt.media
+			if media == "" {
+				media = rollremote.MediaType
+			}
+			response, err := http.Post(url+"/withdrawals", media, strings.NewReader(string(tt.body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			var problem struct{ Code, Type string }
+			if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
+				t.Fatal(err)
+			}
+			if response.StatusCode != tt.status || problem.Code != tt.code || response.Header.Get("Content-Type") != "application/problem+json" || !strings.HasSuffix(problem.Type, "#"+tt.code) {
+				t.Errorf("got %d %+v, want %d %s", response.StatusCode, problem, tt.status, tt.code)
+			}
+		})
+	}
+	if status := b.signer.Status(); len(status.Withdrawals) != 0 {
+		t.Errorf("the spool holds %+v", status.Withdrawals)
+	}
+}
+
+// TestDoor: the other paths.
+func TestDoor(t *testing.T) {
+	b := newBench(t)
+	_, url := b.door()
+	tests := []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/livez", 200}, {"GET", "/readyz", 503}, {"GET", "/status", 200}, {"HEAD", "/status", 200}, {"GET", "/withdrawals", 405}, {"POST", "/status", 405},
+		{"GET", "/", 404}, {"GET", "/withdrawals/xyz", 400}, {"GET", "/withdrawals/" + release.Digest{1}.String(), 404},
+	}
+	for _, tt := range tests {
+		request, err := http.NewRequestWithContext(t.Context(), tt.method, url+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != tt.status {
+			t.Errorf("%s %s: got %d, want %d", tt.method, tt.path, response.StatusCode, tt.status)
+		}
+	}
+	b.step()
+	response, err := http.Get(url + "/readyz")
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("got %v, %v", response, err)
+	}
+	response.Body.Close()
+	busy := 0
+	for range 40 {
+		response, err := http.Post(url+"/withdrawals", rollremote.MediaType, strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode == http.StatusTooManyRequests {
+			busy++
+		}
+	}
+	if busy == 0 {
+		t.Error("40 withdrawals at once were all judged")
+	}
+}
+
+// TestFork: a log that signs two histories ends the signer for good, with evidence.
+func TestFork(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	b.step()
+	size := b.signer.Status().Size
+	other := tlogtest.NewLog(t, webtest.Origin)
+	for range size {
+		other.Add([]byte("another history"))
+	}
+	forked := other.Checkpoint(size).Marshal()
+	b.set(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/checkpoint" {
+			return false
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		w.Write(forked)
+		return true
+	})
+	failure := misbehaved(t, b.signer.Step(t.Context()))
+	data, err := os.ReadFile(failure.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evidence, err := fork.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := evidence.Verify(b.Policy.LogKeys(webtest.Origin)...); err != nil || evidence.Kind != fork.SameSize {
+		t.Errorf("evidence of %s: %v", evidence.Kind, err)
+	}
+	b.set(nil)
+	b.signer.Close()
+	_, err = roll.Open(b.config)
+	if again := misbehaved(t, err); again.Path != failure.Path {
+		t.Errorf("got %s, want %s", again.Path, failure.Path)
+	}
+}
+
+// TestVoid: a log that let in what breaks its rules raises an alarm; rolls go on.
+func TestVoid(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	b.wantNoAlarm()
+	void := newVoid(t)
+	void.step()
+	void.wantAlarm(roll.AlarmVoid, false)
+	if !void.signer.Status().Ready {
+		t.Errorf("%+v", void.signer.Status().Alarms)
+	}
+}
