@@ -76,10 +76,9 @@ func (a *app) rootDangers(authority *release.Authority, add func(code, format st
 		if role.Name == release.RoleRoot {
 			continue
 		}
-		for _, id := range a.names.sorted(role.Keys) {
-			if slices.Contains(root.Keys, id) {
-				add("root-key-in-use", "root key %s is in role %s too: it is used, where a root key lies safe", a.short(id), role.Name)
-			}
+		shared := slices.DeleteFunc(slices.Clone(role.Keys), func(id release.KeyID) bool { return !slices.Contains(root.Keys, id) })
+		if len(shared) > 0 {
+			add("root-key-in-use", "root %s also in role %s, and used, where a root key lies safe: %s", plural(len(shared), "key"), role.Name, a.shortList(shared))
 		}
 	}
 }

@@ -67,7 +67,7 @@ func describeAuthority(p *page, stated *release.Authority) {
 		}
 	}
 	for i, bad := range stated.Compromised {
-		p.field(first(i, "compromised"), "%s in %s from entry %d", bad.KeyID, bad.Origin, bad.From)
+		p.field(first(i, "compromised"), "%s in %s from entry %d", p.names.of(bad.KeyID), bad.Origin, bad.From)
 	}
 }
 
