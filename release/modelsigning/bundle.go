@@ -10,7 +10,7 @@ import (
 
 const (
 	// MaxBundle bounds a bundle in bytes: a hundred thousand files, each with a path
-	// of a hundred characters, as the programs lay them out, in base64, take 50 MiB.
+	// of a hundred characters, take 34 MB as the programs lay them out.
 	MaxBundle = 64 << 20
 	// MaxFiles bounds the files of a model, as package measure does.
 	MaxFiles = 100_000

@@ -67,6 +67,7 @@ type API struct {
 	admitting chan struct{}
 	waiting   chan struct{}
 	storing   chan struct{}
+	parsing   chan struct{}
 }
 
 // New makes the API of a log.
@@ -95,6 +96,7 @@ func New(config Config) *API {
 		admitting: make(chan struct{}, config.Admitting),
 		waiting:   make(chan struct{}, config.Waiting),
 		storing:   make(chan struct{}, maxStoring),
+		parsing:   make(chan struct{}, 1),
 	}
 }
 

@@ -29,8 +29,9 @@ const (
 	answerTimeout = 10 * time.Second
 
 	// maxStoring bounds how many manifests are held at once, from their first byte
-	// until they are durable: 16 MiB each, and five times that while one is read.
-	maxStoring = 2
+	// until they are durable, of 16 MiB each. Only one of them is parsed at a time,
+	// which takes up to 140 MiB more.
+	maxStoring = 4
 
 	// maxMentions bounds the images that are looked at for one manifest.
 	maxMentions = 100
@@ -118,7 +119,7 @@ func (a *API) storeManifest(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := judgeManifest(data, digest, roots); err != nil {
+	if err := a.judgeManifest(request.Context(), data, digest, roots); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), admitTimeout)
@@ -155,11 +156,15 @@ func isNotFound(err error) bool {
 }
 
 // judgeManifest holds what arrived to the digest, to its form, and to the roots
-// that images state.
-func judgeManifest(data []byte, digest release.Digest, roots []release.Digest) error {
+// that images state; one at a time.
+func (a *API) judgeManifest(ctx context.Context, data []byte, digest release.Digest, roots []release.Digest) error {
 	if got := release.Digest(sha256.Sum256(data)); got != digest {
 		return &Error{Code: CodeManifestDigest, Member: "digest", Got: got.String(), Want: digest.String(), Detail: "the manifest has another SHA-256 than its path says: send the bytes as muster measure model wrote them"}
 	}
+	if err := turn(ctx, a.parsing); err != nil {
+		return err
+	}
+	defer func() { <-a.parsing }()
 	root, _, err := release.ParseOMSManifest(data)
 	if err != nil {
 		return err
