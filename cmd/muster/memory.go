@@ -18,6 +18,7 @@ import (
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog/fork"
+	logmemory "github.com/muster-log/muster/tlog/memory"
 	"github.com/muster-log/muster/verify"
 )
 
@@ -68,6 +69,12 @@ func memoryFailure(err error) error {
 	if damaged, ok := errors.AsType[*memory.DamagedError](err); ok {
 		return fail(exitcode.Unknown, "memory-damaged", damaged.Hint(), err)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if errors.Is(err, logmemory.ErrFull) {
+		return fail(exitcode.Unknown, "memory-full", "nothing is forgotten to make room: keep another file for what is new", err)
+	}
 	return fail(exitcode.Unknown, "memory", "nothing is judged that cannot be remembered: make the file and its directory writable, or leave --memory out", err)
 }
 
@@ -98,7 +105,7 @@ func fileName(origin string) string {
 }
 
 func (a *app) memoryCommand() *cobra.Command {
-	return group("memory", "show what verify remembers from verdict to verdict", a.memoryShowCommand())
+	return group("memory", "show what verify remembers from verdict to verdict, and have the log prove it", a.memoryShowCommand(), a.memoryReconcileCommand())
 }
 
 func (a *app) memoryShowCommand() *cobra.Command {
@@ -110,9 +117,6 @@ each pinned authority the highest version and the newest roll of each product.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := memory.Read(args[0])
-			if errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
 			if err != nil {
 				return memoryFailure(err)
 			}

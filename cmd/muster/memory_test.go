@@ -125,6 +125,58 @@ func TestVerifyOfALyingWitness(t *testing.T) {
 	}
 }
 
+// TestMemoryReconcile: what no bundle proved the log proves, or is found out.
+func TestMemoryReconcile(t *testing.T) {
+	r := newRemembering(t)
+	honest := r.l.Log
+	other := r.l.Fork(4)
+	for _, entry := range []string{"5", "6", "7"} {
+		honest.Add([]byte(entry))
+		other.Add([]byte("not " + entry))
+	}
+	path := r.flags[5]
+	for _, size := range []uint64{5, 4, 6} { // each cosigned when the log had that size
+		if v := r.verify(r.cosigned(honest, size, int(size)), honest); v.code != exitcode.Verified {
+			t.Fatalf("got %d\n%s", v.code, v.out)
+		}
+	}
+	if shown := muster(t, "memory", "show", path); !matches(shown.out, "^  unproven +2 checkpoints: ") {
+		t.Errorf("got %s", shown.out)
+	}
+	url := r.l.site(honest, r.cosigned(honest, 7, 9).Marshal()).serve(t)
+	asked := want(t, exitcode.Unknown, "no-consistency", "memory", "reconcile", path, "--policy", r.flags[1], "--log", r.l.site(other, r.cosigned(other, 7, 9).Marshal()).serve(t))
+	if !strings.Contains(asked.errOut, "size 6 extends size 4") {
+		t.Errorf("got %s", asked.errOut)
+	}
+	done := muster(t, "memory", "reconcile", path, "--policy", r.flags[1], "--log", url)
+	if done.code != exitcode.Verified || !matches(done.out, `^log "log.example/acme": 2 checkpoints proven to begin the one of size 6$`) {
+		t.Fatalf("got %d\n%s%s", done.code, done.out, done.errOut)
+	}
+	if shown := muster(t, "memory", "show", path); strings.Contains(shown.out, "unproven") {
+		t.Errorf("got %s", shown.out)
+	}
+	// Another history, larger: nothing at hand contradicts it until the log is asked.
+	if v := r.verify(r.cosigned(other, 7, 10), other); v.code != exitcode.Verified {
+		t.Fatalf("got %d\n%s", v.code, v.out)
+	}
+	forked := r.l.site(other, r.cosigned(other, 7, 10).Marshal()).serve(t)
+	found := muster(t, "memory", "reconcile", path, "--policy", r.flags[1], "--log", forked, "--json")
+	if found.code != exitcode.Misbehaved || !strings.Contains(found.out, `"code":"fork-prefix"`) || len(r.evidence()) != 1 {
+		t.Fatalf("got %d\n%s%s", found.code, found.out, found.errOut)
+	}
+	if judged := muster(t, "verify", "fork", r.evidence()[0], "--policy", r.flags[1]); judged.code != exitcode.Verified {
+		t.Errorf("got %d\n%s%s", judged.code, judged.out, judged.errOut)
+	}
+	if v := r.verify(r.cosigned(honest, 6, 6), honest); v.code != exitcode.Misbehaved {
+		t.Errorf("got %d\n%s%s", v.code, v.out, v.errOut)
+	}
+	// Of another log, of no log.
+	want(t, exitcode.Usage, "usage", "memory", "reconcile", path)
+	other2 := tlogtest.Policy(t, 2, r.l.witnesses, tlogtest.NewLog(t, "log.example/other"))
+	put(t, r.flags[1], other2.Marshal())
+	want(t, exitcode.Usage, "other-origin", "memory", "reconcile", path, "--policy", r.flags[1], "--log", url)
+}
+
 // TestMemoryFileIsNeverBegunAnew: what is damaged or cannot be written is an error,
 // and there is no verdict.
 func TestMemoryFileIsNeverBegunAnew(t *testing.T) {
@@ -141,7 +193,7 @@ func TestMemoryFileIsNeverBegunAnew(t *testing.T) {
 	want(t, exitcode.Unknown, "memory-damaged", "memory", "show", path)
 	want(t, exitcode.Usage, "no-such-file", "memory", "show", path+".none")
 	r.flags[5] = filepath.Join(r.dir, "none", "memory.json")
-	if v := r.verify(r.cosigned(r.l.Log, 4, 1), r.l.Log); v.code != exitcode.Unknown || v.out != "" {
+	if v := r.verify(r.cosigned(r.l.Log, 4, 1), r.l.Log); v.code != exitcode.Usage || v.out != "" {
 		t.Errorf("got %d\n%s%s", v.code, v.out, v.errOut)
 	}
 	// What no quorum cosigned is not worth a file.

@@ -33,8 +33,9 @@ const (
 	// makes its notes longer fewer are kept.
 	MaxOthers = 2 << 20
 	// MaxEvidence bounds what is remembered against one log and its witnesses,
-	// in bytes of JSON.
-	MaxEvidence = 1 << 20
+	// in bytes of JSON. The greatest evidence against the log fits: none that makes
+	// its notes long is forgiven for it.
+	MaxEvidence = fork.MaxSize + 1<<20
 	// maxEvidenceCount is the greatest number of pieces of evidence of one log.
 	maxEvidenceCount = 8
 	// maxFresh is the greatest fresh time: the greatest integer of canonical JSON.

@@ -258,6 +258,18 @@ func TestBounds(t *testing.T) {
 	if evidence := m.Compare(long(300).Checkpoint, nil, logKey(t)); evidence.Relation != memory.Consistent {
 		t.Errorf("got %v", evidence)
 	}
+	// A log whose notes are long does not get away with another history.
+	forked := log.Fork(5)
+	for range 300 {
+		forked.Add([]byte("forked"))
+	}
+	other := long(295)
+	other.Checkpoint = log.Sign(tlog.Checkpoint{Origin: origin, Size: 300, Root: forked.Root(300), Extensions: []string{strings.Repeat(`\`, 900_000)}})
+	if evidence, err := m.Add(other); err != nil || len(evidence) != 1 || len(reread(t, &m).Evidence(origin)) != 1 {
+		t.Errorf("got %d pieces of evidence, %v", len(evidence), err)
+	}
+	m = memory.Memory{}
+	add(t, &m, kept(log, 300, 0))
 	// An empty log says nothing.
 	add(t, &m, kept(grown(t, "log.example/empty", 0), 0, 1))
 	if origins := m.Origins(); len(origins) != 1 {
