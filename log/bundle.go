@@ -18,7 +18,9 @@ import (
 // whole authority chain and the entry. Of a release it is all that a node staples:
 // also its images; the oldest entry of its identity, with the anchor that first
 // covered it, from which a relying party counts its age; and the newest roll of
-// its product, with the freshest anchor of exactly the roll's size.
+// its product, with the freshest anchor of exactly the roll's size. A roll that is
+// older than the release, and so cannot know it, is left out: with it the release
+// were refused by those who ask for no roll, too.
 func (l *Log) Bundle(ctx context.Context, index uint64) ([]byte, error) {
 	newest, err := l.checkPublished(index)
 	if err != nil {
@@ -32,9 +34,17 @@ func (l *Log) Bundle(ctx context.Context, index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	rollSize := uint64(0)
+	if parts.hasRoll {
+		if rollSize, err = l.rollSize(ctx, parts.roll); err != nil {
+			return nil, err
+		}
+		if rollSize <= index {
+			parts.leaveOutRoll()
+		}
+	}
 	prover := l.prover(newest)
 	b := bundle.Bundle{Checkpoint: string(newest.Note), Origin: l.config.Origin}
-	rollSize := uint64(0)
 	for _, part := range parts.entries {
 		envelope, err := l.entry(ctx, part)
 		if err != nil {
@@ -45,13 +55,6 @@ func (l *Log) Bundle(ctx context.Context, index uint64) ([]byte, error) {
 			return nil, err
 		}
 		b.Entries = append(b.Entries, bundle.Entry{Envelope: envelope, Inclusion: inclusion, Index: part})
-		if parts.hasRoll && part == parts.roll {
-			roll, err := predicateOf[*release.Roll](envelope)
-			if err != nil {
-				return nil, fmt.Errorf("entry %d: %w", part, err)
-			}
-			rollSize = roll.Size
-		}
 	}
 	anchors, err := l.anchors(ctx, parts, rollSize)
 	if err != nil {
@@ -74,6 +77,24 @@ type bundleParts struct {
 	roll    uint64   // the newest of the release's product, if hasRoll
 
 	hasOldest, hasRoll bool
+}
+
+func (p *bundleParts) leaveOutRoll() {
+	p.entries = slices.DeleteFunc(p.entries, func(index uint64) bool { return index == p.roll })
+	p.hasRoll = false
+}
+
+// rollSize reads which size of the log a roll is of.
+func (l *Log) rollSize(ctx context.Context, index uint64) (uint64, error) {
+	entry, err := l.entry(ctx, index)
+	if err != nil {
+		return 0, err
+	}
+	roll, err := predicateOf[*release.Roll](entry)
+	if err != nil {
+		return 0, fmt.Errorf("entry %d: %w", index, err)
+	}
+	return roll.Size, nil
 }
 
 // parts gathers the indices below size that belong to an entry's bundle.
