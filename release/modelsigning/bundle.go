@@ -28,7 +28,8 @@ var mediaTypes = []string{"application/vnd.dev.sigstore.bundle.v0.3+json", "appl
 const resignHint = "sign the model again with model_signing 1.0 or 1.1"
 
 // Verify checks the signature of a bundle and returns what was signed. Of unsigned
-// bytes nothing is read but what finds the signature. The error is an *Error.
+// bytes nothing is read but what finds the signature, or explains why it fails. The
+// error is an *Error.
 func Verify(data []byte, trust Trust) (*Manifest, error) {
 	if len(data) == 0 || len(data) > MaxBundle {
 		return nil, refuse(CodeSize, "", "", "got %d bytes, want 1 to %d", len(data), MaxBundle)
@@ -57,6 +58,9 @@ func Verify(data []byte, trust Trust) (*Manifest, error) {
 		return nil, err
 	}
 	if !verify(key, release.PAE(payload), signature) {
+		if version := otherVersion(payload); version != "" {
+			return nil, refuse(CodeVersion, "predicateType", resignHint, "Model Signing of another version, as the bundle says itself: %s; its signature was not checked", shown(version))
+		}
 		hint := "is this the signer's key, and did nobody change the file?"
 		if certificate != nil {
 			hint = "the file was changed since it was signed: get it again"

@@ -77,6 +77,23 @@ func checkTypes(statement map[string]any) error {
 	return refuse(CodeVersion, at, "give a bundle that signs a model", "got %s, want %s", shown(held), predicateType)
 }
 
+// otherVersion returns the predicate type of a payload that nobody is known to have
+// signed, where it is one of another version of Model Signing. Those before 1.0
+// signed something else than DSSE says, so their signatures fail here, and people
+// would look for another key.
+func otherVersion(payload []byte) string {
+	value, err := parseJSON(payload)
+	if err != nil {
+		return ""
+	}
+	statement, _ := value.(map[string]any)
+	held, _ := statement["predicateType"].(string)
+	if held == predicateType || !strings.HasPrefix(held, predicatePrefix) {
+		return ""
+	}
+	return held
+}
+
 // subject reads the model's name and the root.
 func (m *Manifest) subject(statement map[string]any) error {
 	list, at, err := member[[]any](statement, "", "subject")

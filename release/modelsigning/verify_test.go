@@ -183,9 +183,17 @@ func TestBundleRefused(t *testing.T) {
 		wantCode(t, name, err, c.code, c.text)
 	}
 
+	// Versions before 1.0 signed other bytes: they are named all the same.
+	old := modelsigningtest.Statement("llama", nil, modelFiles()...)
+	old["predicateType"] = "https://model_signing/Digests/v0.1"
+	bundle := modelsigningtest.Bundle(t, key, modelsigningtest.Marshal(t, old), nil)
+	dig(bundle, "dsseEnvelope")["signatures"] = []any{object{"sig": "AAAA"}}
+	_, err := Verify(modelsigningtest.Marshal(t, bundle), trust)
+	wantCode(t, "version 0.3", err, CodeVersion, `as the bundle says itself: "https://model_signing/Digests/v0.1"; its signature was not checked`)
+
 	good := modelsigningtest.Marshal(t, modelsigningtest.Bundle(t, key, payload, nil))
 	_, other := modelsigningtest.Key(t, elliptic.P256())
-	_, err := Verify(good, trustOf(t, other))
+	_, err = Verify(good, trustOf(t, other))
 	wantCode(t, "another key", err, CodeSignature, "did not make this signature")
 	_, larger := modelsigningtest.Key(t, elliptic.P384())
 	_, err = Verify(good, trustOf(t, larger))
