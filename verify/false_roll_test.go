@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -421,4 +422,45 @@ func FuzzParseEvidence(f *testing.F) {
 			t.Errorf("reads %q, writes %q", data, again)
 		}
 	})
+}
+
+// TestFalseRollEntries: who replays a log finds what the evidence is made of.
+func TestFalseRollEntries(t *testing.T) {
+	find := func(s *site, index uint64) ([]uint64, error) {
+		return verify.FalseRollEntries(s.state(), index, func(at uint64) ([]byte, error) { return s.log.Entry(at), nil })
+	}
+	for name, test := range map[string]struct {
+		target  uint64
+		indices []uint64
+	}{"the release": {3, []uint64{0, 3, 4, 5}}, "its model": {2, []uint64{0, 2, 3, 4, 5}}} {
+		a := falseRoll(t, func(s *site) release.Digest { return s.digestOf(test.target) })
+		a.rotate(func(a *release.Authority) { a.Limits.ReleaseDays = 80 }) // afterwards
+		indices, err := find(a.site, 5)
+		if err != nil || !slices.Equal(indices, test.indices) {
+			t.Fatalf("%s: got %v, %v", name, indices, err)
+		}
+		a.indices = indices
+		wantEvidence(t, a)
+	}
+	honest := newSite(t)
+	honest.live()
+	honest.withdraw(honest.digestOf(3)) // after the roll
+	void := falseRoll(t, theRelease, func(r *release.Roll) { r.Live = nil })
+	void.rotate(func(a *release.Authority) { a.Limits.ReleaseDays = 80 })
+	void.roll(func(r *release.Roll) { r.Size = 6 })
+	for name, test := range map[string]struct {
+		site  *site
+		index uint64
+	}{"an honest roll": {honest, 4}, "a roll that lists nothing": {void.site, 5}, "a roll across a rotation": {void.site, 7}} {
+		if indices, err := find(test.site, test.index); !errors.Is(err, fork.ErrNoContradiction) {
+			t.Errorf("%s: got %v, %v", name, indices, err)
+		}
+	}
+	if _, err := find(honest, 3); err == nil || errors.Is(err, fork.ErrNoContradiction) {
+		t.Errorf("no roll: got %v", err)
+	}
+	broken := errors.New("broken")
+	if _, err := verify.FalseRollEntries(honest.state(), 4, func(uint64) ([]byte, error) { return nil, broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -16,9 +16,12 @@ type Option func(*judgement)
 
 // WithMemory has a bundle compared with what is remembered, and now be no earlier
 // than the newest fresh time in it. The memory is only read: what is learnt stands
-// in Verdict.Learned.
+// in Verdict.Learned. Nil is no memory.
 func WithMemory(m *Memory) Option {
 	return func(j *judgement) {
+		if m == nil {
+			return
+		}
 		j.memory = m
 		if newest := m.Newest(); j.clock.Before(newest) {
 			j.clock, j.now = newest, newest

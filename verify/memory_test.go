@@ -100,6 +100,15 @@ func TestMemoryConsistency(t *testing.T) {
 	}
 	wantStatus(t, c.see(s.at(20)), verify.Pass, verify.CodeConsistency, verify.StatusPass)
 	wantStatus(t, s.client().see(s.at(40)), verify.Pass, verify.CodeConsistency, verify.StatusPass) // first seen
+	trust, err := verify.NewTrust(s.policy, s.requirements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := verify.Bundle(marshal(t, s.at(40)), trust, s.clock, verify.WithMemory(nil))
+	wantStatus(t, none, verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
+	if !none.Learned.Empty() {
+		t.Error("learnt without a memory")
+	}
 }
 
 // TestC7TwoHonestNodes: bundles of 1000 and 990, in either order, and again.

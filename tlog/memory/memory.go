@@ -113,16 +113,6 @@ func (m *Memory) Evidence(origin string) []*fork.Evidence {
 	return nil
 }
 
-// Clone returns a memory that shares nothing that changes.
-func (m *Memory) Clone() *Memory {
-	c := &Memory{}
-	for origin, h := range m.logs {
-		of, _ := c.of(origin) // as many logs as this one has
-		of.kept, of.evidence = slices.Clone(h.kept), slices.Clone(h.evidence)
-	}
-	return c
-}
-
 // of returns the history of a log, and makes one.
 func (m *Memory) of(origin string) (*history, error) {
 	if h := m.logs[origin]; h != nil {

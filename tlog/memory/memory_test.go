@@ -340,7 +340,7 @@ func TestNeverGoesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		back := two.Clone()
+		back := reread(t, &two)
 		if _, err := back.Merge(&one); err != nil {
 			t.Fatal(err)
 		}
