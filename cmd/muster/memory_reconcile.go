@@ -86,6 +86,7 @@ func (a *app) reconcile(ctx context.Context, s *session, path string) error {
 	if _, err := memory.Learn(ctx, path, m, false); err != nil {
 		return memoryFailure(err)
 	}
+	var accusation error
 	for _, evidence := range found {
 		if err := evidence.Verify(policyKeys(s.policy)...); err != nil {
 			return fmt.Errorf("the checkpoints contradict each other, and the evidence does not hold: %w", err)
@@ -94,8 +95,11 @@ func (a *app) reconcile(ctx context.Context, s *session, path string) error {
 		if err != nil {
 			return err
 		}
-		return fail(exitcode.Misbehaved, "fork-"+string(evidence.Kind), "do not use this log; send the file to its witnesses, its monitors and its users, who can check it without you",
+		accusation = fail(exitcode.Misbehaved, "fork-"+string(evidence.Kind), "do not use this log; send the file to its witnesses, its monitors and its users, who can check it without you",
 			fmt.Errorf("%s signed two histories (%s): the evidence is in %s", quote(evidence.Origin), evidence.Kind, name))
+	}
+	if accusation != nil {
+		return accusation
 	}
 	return a.print(results, func(p *page) {
 		for _, r := range results {
