@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -37,8 +39,24 @@ func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
 	key := program("muster-log", "init", "--data", "log", "--origin", "log.example/acme", "--authority", args[0], "--log-operator", "Acme",
 		"--quorum", "1", "--witness", "w1="+witness+"="+url+"=Ost")
 	program("muster-witness", "log", "add", "--data", "w1", key)
-	ts.Setenv("LOG", servers.start(tb, directory, "muster-log", "serve", "--data", "log", "--listen", "127.0.0.1:0"))
+	log := servers.start(tb, directory, "muster-log", "serve", "--data", "log", "--listen", "127.0.0.1:0")
+	waitPublished(ts, log)
+	ts.Setenv("LOG", log)
 	ts.Setenv("POLICY", filepath.Join(directory, "log", "log.policy"))
+}
+
+// waitPublished waits until a new log has published its first entry.
+func waitPublished(ts *testscript.TestScript, log string) {
+	for range 200 {
+		response, err := http.Get(log + "/checkpoint")
+		ts.Check(err)
+		response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("the log at %s publishes nothing", log)
 }
 
 // scriptTB is the testing.TB of a script, as far as servers ask for it.

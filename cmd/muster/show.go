@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,9 @@ for it, and how that entry stands: live, withdrawn by which entries, struck by w
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if source.url != "" || source.policy != "" {
 				return a.showLogged(cmd, args[0], want, source)
+			}
+			if _, err := release.ParseDigest(args[0]); err == nil {
+				return usage(cmd, errors.New("missing --log: of a digest the entry is in the log"))
 			}
 			doc, err := a.readDocument(args[0], want)
 			if err != nil {

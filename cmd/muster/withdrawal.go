@@ -84,7 +84,10 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 		return nil, fail(exitcode.Refused, status.Code, fmt.Sprintf("see who must sign: muster withdrawal status %s", doc.path), fmt.Errorf("roll signer at %s: %w", o.roll, err))
 	}
 	if err != nil {
-		return nil, fail(exitcode.Unknown, "", "submit it to the log yourself: --log", fmt.Errorf("roll signer at %s: %w", o.roll, err))
+		return nil, fail(exitcode.Unknown, "failed", "submit it to the log yourself: --log", fmt.Errorf("roll signer at %s: %w", o.roll, err))
+	}
+	if answer.State == rollremote.StateRefused {
+		return nil, fail(exitcode.Refused, string(answer.Code), "draft and sign it again under the authority in force", fmt.Errorf("roll signer at %s: the log does not admit it: %s", o.roll, answer.Detail))
 	}
 	return &handedIn{o.roll, answer.State, release.FormatTime(answer.Deadline)}, nil
 }
