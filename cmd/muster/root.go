@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string, clock func() time.Time, in io.Reade
 		a.authorityCommand(),
 		a.imageCommand(),
 		a.releaseCommand(),
-		a.withdrawalCommand())
+		a.withdrawalCommand(),
+		a.rollCommand())
 	section(root, "Decide what to trust, and verify:",
 		a.requirementsCommand(),
 		a.policyCommand(),
