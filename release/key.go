@@ -203,7 +203,7 @@ func adviceForPEM(blockType string) string {
 	case blockType == "ENCRYPTED PRIVATE KEY":
 		return "; take off the pass phrase with openssl pkey -in FILE"
 	case blockType == "OPENSSH PRIVATE KEY":
-		return "; convert a copy with ssh-keygen -p -m PKCS8 -f FILE"
+		return "; leave it as it is and sign what pae writes with ssh-keygen -Y sign, or convert a copy with ssh-keygen -p -m PKCS8 -f FILE"
 	case blockType == blockPrivateKey:
 		return "; this is a private key: its public half is printed by openssl pkey -pubout -in FILE"
 	case strings.HasSuffix(blockType, " "+blockPrivateKey):

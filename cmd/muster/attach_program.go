@@ -122,6 +122,9 @@ func judgeProgramSignature(doc *document, path string, made programSignature, si
 		return holds[0], nil
 	case len(holds) > 1:
 		return release.Signature{}, fail(exitcode.Usage, "signer-ambiguous", "say which with --key", fmt.Errorf("%s holds by %d keys of the authority that are one", path, len(holds)))
+	case len(tried) == 0 && signers.named:
+		return release.Signature{}, fail(exitcode.Refused, "signer-other", "give the public key of who signed",
+			fmt.Errorf("%s is a signature of %s, which no key of --key makes: got %s", path, made.program, formatsOf(signers.keys)))
 	case len(tried) == 0:
 		return release.Signature{}, fail(exitcode.Usage, "signer-unknown", "name the signer's public key with --key, or the authority with --authority",
 			fmt.Errorf("%s is a signature of %s that does not say by whom, and no key that could have made it is given", path, made.program))
@@ -134,6 +137,15 @@ func judgeProgramSignature(doc *document, path string, made programSignature, si
 		why = fmt.Errorf("a signature of %s over something else, or by none of the %d keys that could have made it", made.program, len(tried))
 	}
 	return release.Signature{}, fail(exitcode.Refused, string(release.CodeSignatureInvalid), hint, fmt.Errorf("%s: %w", path, why))
+}
+
+// formatsOf lists the formats of keys.
+func formatsOf(keys map[release.KeyID]release.Key) string {
+	formats := map[string]bool{}
+	for _, key := range keys {
+		formats["format "+string(key.Format)] = true
+	}
+	return list(slices.Sorted(maps.Keys(formats)))
 }
 
 // signedInstead says what else of the document a signature holds over; empty:

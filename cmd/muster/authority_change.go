@@ -130,6 +130,9 @@ func (a *app) addKey(cmd *cobra.Command, _ *inForce, to *release.Authority, r *r
 	if err != nil {
 		return fmt.Errorf("--add: %w", err)
 	}
+	if err := checkRole(release.RoleName(name), key, path); err != nil {
+		return fmt.Errorf("--add: %w", err)
+	}
 	role, err := roleNamed(cmd, "add", to, name)
 	if err != nil {
 		return err

@@ -131,6 +131,9 @@ func (a *app) roleOf(authority *release.Authority, plan *authorityPlan, from *ro
 		if err != nil {
 			return role, err
 		}
+		if err := checkRole(role.Name, key, path); err != nil {
+			return role, err
+		}
 		id := key.ID()
 		if slices.Contains(role.Keys, id) {
 			return role, fail(exitcode.Usage, "key-repeated", "give every key once", fmt.Errorf("%s: the key %s is there already", path, id))

@@ -159,14 +159,18 @@ func (a *app) pae(doc *document, out, keyFile string, force bool) error {
 	for _, name := range wanted {
 		result.Programs = append(result.Programs, programs[name])
 	}
+	attach := fmt.Sprintf("muster %s attach %s SIGNATURE (--key PUB, where the signature is not of ssh-keygen)", doc.statement.Type, shellQuote(doc.path))
+	if keyFile != "" {
+		attach = fmt.Sprintf("muster %s attach %s %s --key %s", doc.statement.Type, shellQuote(doc.path), shellQuote(result.Programs[0].Signature), shellQuote(keyFile))
+	}
 	return a.print(result, func(p *page) {
-		p.line("%s holds what is signed of %s %s; sign it with one of:", out, doc.statement.Type, doc.digest())
+		p.line("%s holds what is signed of %s %s; sign it so:", out, doc.statement.Type, doc.digest())
 		for _, program := range result.Programs {
 			p.line("")
 			p.line("  # %s", program.Keys)
 			p.line("  %s", program.Command)
 		}
 		p.line("")
-		p.line("then: muster %s attach %s SIGNATURE, which openssl's and gpg's need --key PUB for", doc.statement.Type, shellQuote(doc.path))
+		p.line("next: %s", attach)
 	})
 }

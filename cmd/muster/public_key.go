@@ -122,3 +122,13 @@ func (a *app) publicKeyOf(path string, data []byte) (release.Key, error) {
 	}
 	return key, nil
 }
+
+// checkRole refuses a key in a role that its format may not have.
+func checkRole(name release.RoleName, key release.Key, path string) error {
+	foreignKey := key.Format == release.FormatOpenPGP || key.Format == release.FormatX509
+	if !foreignKey || name == release.RoleWithdraw || name == release.RoleAuditor {
+		return nil
+	}
+	return fail(exitcode.Usage, string(release.CodeKeyRole), "give a key of ssh-keygen, of minisign, or of muster key generate: no client judges the other formats",
+		fmt.Errorf("%s: got a key of format %s in role %s, want another format, or role withdraw or auditor", path, key.Format, name))
+}
