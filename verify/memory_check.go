@@ -80,7 +80,7 @@ func (j *judgement) anchorNotes() []*tlog.SignedCheckpoint {
 func (j *judgement) consistency() finding {
 	required := j.trust.requirements.Consistency == ConsistencyRequired
 	if j.memory == nil {
-		return finding{status: StatusNotChecked, found: noMemory, required: required}
+		return finding{status: StatusNotChecked, found: noMemory + ": keep one, and give it every time, to notice a log that shows two histories", required: required}
 	}
 	var anchors []*tlog.SignedCheckpoint
 	if j.passed(CodeAnchors) {
