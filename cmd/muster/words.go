@@ -29,6 +29,7 @@ func (d *document) describe(p *page) {
 	case *release.Roll:
 		p.field("product", "%s", stated.Product)
 		p.field("log", "%s at size %d", stated.Origin, stated.Size)
+		p.field("root", "%s", stated.Root)
 		digestFields(p, "live", stated.Live)
 	default:
 		p.field("type", "%s (not known to this program)", quote(d.statement.URI))
