@@ -54,9 +54,9 @@ type judgement struct {
 	rollSince time.Time // what the roll's age counts from; zero: not known
 	deadline  time.Time
 
-	memory   *Memory                   // nil: none
-	liars    map[string]*fork.Evidence // by verifier key; nil: not looked for yet
-	evidence []*fork.Evidence          // found by consistency
+	memory   *Memory          // nil: none
+	liars    map[string]bool  // witnesses, by verifier key; nil: not looked for yet
+	evidence []*fork.Evidence // found by consistency
 }
 
 // anchor is an anchor of the bundle and what its checked cosignatures amount to.

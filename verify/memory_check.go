@@ -52,16 +52,23 @@ func (j *judgement) honest(cosignatures []tlog.Cosignature) []tlog.Cosignature {
 	if j.memory == nil {
 		return cosignatures
 	}
-	if j.liars == nil {
-		j.liars = map[string]*fork.Evidence{}
-		// An anchor's own signatures do not matter here: evidence is verified.
-		for _, evidence := range j.compare(j.anchorNotes()).Evidence {
-			if evidence.Kind == fork.WitnessTime {
-				j.liars[evidence.Witness] = evidence
-			}
+	// Lines that nobody has verified yet are not worth comparing.
+	if j.liars == nil && j.cosignatures != nil {
+		j.liars = map[string]bool{}
+		j.accuse(j.compare(nil).Evidence)
+	}
+	return slices.DeleteFunc(slices.Clone(cosignatures), func(c tlog.Cosignature) bool { return j.liars[c.Key.String()] })
+}
+
+// accuse notes the witnesses that evidence is against, and tells whether one is new.
+func (j *judgement) accuse(all []*fork.Evidence) bool {
+	before := len(j.liars)
+	for _, evidence := range all {
+		if evidence.Kind == fork.WitnessTime {
+			j.liars[evidence.Witness] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(cosignatures), func(c tlog.Cosignature) bool { return j.liars[c.Key.String()] != nil })
+	return len(j.liars) > before
 }
 
 // anchorNotes are the bundle's anchors, parsed.
@@ -88,6 +95,10 @@ func (j *judgement) consistency() finding {
 	}
 	comparison := j.compare(anchors)
 	j.evidence = comparison.Evidence
+	// An anchor may show a witness to lie whose cosignature has been counted.
+	if j.accuse(comparison.Evidence) && !j.count(j.cosignatures).Met {
+		return fail("", "no quorum any more; "+j.lying())
+	}
 	found := ""
 	switch comparison.Relation {
 	case memory.FirstSeen:
@@ -123,7 +134,7 @@ func (j *judgement) contradiction() string {
 func (j *judgement) lying() string {
 	var names []string
 	for _, w := range j.trust.policy.Witnesses {
-		if j.liars[w.Key.String()] != nil {
+		if j.liars[w.Key.String()] {
 			names = append(names, w.Name)
 		}
 	}

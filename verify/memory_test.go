@@ -206,6 +206,37 @@ func TestMemoryOfALyingWitness(t *testing.T) {
 	wantPass(t, s.client().see(lone))
 }
 
+// TestMemoryOfAWitnessThatLiesInAnAnchor: its cosignature of the checkpoint counts
+// for nothing either.
+func TestMemoryOfAWitnessThatLiesInAnAnchor(t *testing.T) {
+	s := newSite(t).standard()
+	s.padded(20)
+	s.clock = s.clock.Add(time.Hour)
+	c := s.client()
+	wantPass(t, c.see(s.at(20)))
+	s.clock = s.clock.Add(time.Minute)
+	shown := func(numbers ...int) *bundle.Bundle {
+		anchor := s.log.Checkpoint(10, s.witnesses[0].At(s.clock), s.witnesses[1].At(siteStart)) // w1 cosigned 20 before
+		return s.log.Bundle(s.checkpoint(20, numbers...), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3)
+	}
+	before := memoryText(t, c.memory)
+	v := c.see(shown(1, 2))
+	wantFail(t, v, verify.CodeConsistency)
+	if len(v.Evidence) != 1 || v.Evidence[0].Verify(s.witnesses[0].Key.Verifier()) != nil {
+		t.Fatalf("evidence %v", v.Evidence)
+	}
+	wantFail(t, c.see(shown(1, 2)), verify.CodeQuorum)
+	fresh, err := verify.ParseMemory([]byte(before))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = (&client{s, fresh}).see(shown(1, 2, 3))
+	wantPass(t, v)
+	if len(v.Evidence) != 1 {
+		t.Errorf("evidence %v", v.Evidence)
+	}
+}
+
 // TestMemoryLearnsNothingUnproven: what a node made up leaves no trace.
 func TestMemoryLearnsNothingUnproven(t *testing.T) {
 	s := newSite(t).standard()
