@@ -604,3 +604,40 @@ func TestDocumentedMemory(t *testing.T) {
 		t.Errorf("docs/formats/memory.md does not show, as a line of its own:%s", example)
 	}
 }
+
+// TestMemoryAcrossASuccessor: the log that takes over counts its indices anew, and
+// what the retired one shows is over.
+func TestMemoryAcrossASuccessor(t *testing.T) {
+	s := newSite(t)
+	s.live()
+	s.requirements.RollMaxAge = siteDuration(t, "1d")
+	s.roll()
+	s.roll()
+	anchor := s.roll() // at index 7
+	c := s.client()
+	old := s.log.Bundle(s.checkpoint(8), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 7)
+	wantPass(t, c.see(old))
+	before := s.policy
+	s.successor()
+	both := *before
+	both.Logs = append(slices.Clone(before.Logs), s.policy.Logs...)
+	s.policy = &both
+	_, system := s.system()
+	_, model := s.model()
+	s.release([]release.Digest{system, model}) // at index 4
+	anchor = s.roll()                          // at index 5
+	next := s.log.Bundle(s.checkpoint(6), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 4, 5)
+	for range 2 {
+		v := c.see(next)
+		wantPass(t, v)
+		wantStatus(t, v, verify.Pass, verify.CodeNewerRoll, verify.StatusPass)
+	}
+	roll := c.memory.Authorities()[0].Rolls[0]
+	if roll.Version != 2 || roll.Index != 5 || len(c.memory.Logs.Origins()) != 2 {
+		t.Errorf("remembered %+v of %v", roll, c.memory.Logs.Origins())
+	}
+	wantFail(t, c.see(old), verify.CodeAuthorityVersion)
+	if again := c.memory.Authorities()[0].Rolls[0]; again.Index != 5 {
+		t.Errorf("remembered %+v", again)
+	}
+}
