@@ -21,13 +21,13 @@ const (
 var (
 	people    = []string{"alice", "bob", "carol"} // root and release keys, two of three
 	witnesses = []string{"witness1", "witness2", "witness3"}
-	roomNames = append([]string{"ci", "log", "mail", "mail/images", "public", "client"}, append(people, witnesses...)...)
+	roomNames = append([]string{"ci", "log", "rollteam", "mail", "mail/images", "public", "client"}, append(people, witnesses...)...)
 )
 
 // pretended stands in every run's directory.
 const pretended = `Everything in this directory was made by one run of Muster's demo, by one person on
-one machine. alice, bob, carol, ci, the log's operator and the operators of the three
-witnesses are pretended: whoever has this directory has all their keys. Nothing here
+one machine. alice, bob, carol, ci, rollteam, the log's operator and the operators of the
+three witnesses are pretended: whoever has this directory has all their keys. Nothing here
 proves anything to anybody. Names end in .invalid, which exists nowhere.
 `
 
@@ -35,7 +35,7 @@ proves anything to anybody. Names end in .invalid, which exists nowhere.
 var (
 	complete       = regexp.MustCompile(`(?m)^complete\b`)
 	notComplete    = regexp.MustCompile(`(?m)^not complete$`)
-	submitted      = regexp.MustCompile(`(?m)^submitted: `)
+	submitted      = regexp.MustCompile(`(?m)^(submitted|logged before|logged by the roll signer): `)
 	live           = regexp.MustCompile(`(?m)^\d+ +` + product + ` .* live `)
 	passes         = regexp.MustCompile(`(?m)^result: pass, about the release$`)
 	failsInclusion = regexp.MustCompile(`(?ms)^ *fail +inclusion .*^result: fail`)
@@ -61,13 +61,18 @@ var steps = []step{
 	{"Measure them: what a machine's TPM will say if it runs exactly this", (*demo).measure},
 	{"State the two images, sign them with the build machine's key, log them", (*demo).logImages},
 	{"Draft a release; two of three people sign it where they are", (*demo).signRelease},
-	{"Submit the release, and get a proof bundle back", (*demo).submitRelease},
+	{"Submit the release, and get a proof back", (*demo).submitRelease},
+	{"The release team's roll signer says what is live", (*demo).startRoll},
 	{"A client writes down whom it trusts", (*demo).makeTrust},
 	{"Stop the log and the witnesses, and verify offline", (*demo).verifyOffline},
 	{"Refused: one byte of the bundle changed", (*demo).refuseChangedBundle},
 	{"Refused: a root file system that is not the one logged", (*demo).refuseChangedImage},
 	{"Refused: another authority is pinned", (*demo).refuseOtherPin},
 	{"The log comes back with what it held", (*demo).restart},
+	{"A key is stolen, and nobody notices", (*demo).stealKey},
+	{"The theft is noticed: a rotation strikes what the thief made", (*demo).rotate},
+	{"A release is withdrawn, in one command", (*demo).withdraw},
+	{"The withdrawal bites offline", (*demo).refuseWithdrawn},
 }
 
 func (d *demo) getParts() error {
@@ -112,11 +117,13 @@ func (d *demo) makeKeys() error {
 	return d.all(
 		command{who: "ci", args: []string{"muster", "key", "generate", "--format", "ecdsa-p256", "--out", "image.key"}},
 		command{who: "ci", args: []string{"cp", "image.pub", "../mail/ci-image.pub"}},
+		command{who: "rollteam", args: []string{"muster", "key", "generate", "--out", "roll.key"}},
+		command{who: "rollteam", args: []string{"cp", "roll.pub", "../mail/rollteam.pub"}},
 	)
 }
 
 func (d *demo) makeAuthority() error {
-	d.say("The authority is entry 0 of the log, and its digest is what clients pin. Root keys, two of three, change it; one key of the build machine signs images; two of three people sign releases.")
+	d.say("The authority is entry 0 of the log, and its digest is what clients pin. Root keys, two of three, change it; one key of the build machine signs images; two of three people sign releases, and any of them withdraws one; one key of the release team's own machine signs the roll of what is live.")
 	create := []string{"muster", "authority", "create", "--origin", origin}
 	for _, role := range []string{"root", "release"} {
 		for _, person := range people {
@@ -124,15 +131,29 @@ func (d *demo) makeAuthority() error {
 		}
 		create = append(create, "--"+role+"-threshold", "2")
 	}
-	create = append(create, "--image", "../mail/ci-image.pub", "--channel", channel+"=production", "--out", "../mail/authority.json")
+	for _, person := range people {
+		create = append(create, "--withdraw", "../mail/"+person+"-release.pub")
+	}
+	create = append(create, "--withdraw-threshold", "1", "--roll", "../mail/rollteam.pub", "--image", "../mail/ci-image.pub", "--channel", channel+"=production", "--out", "../mail/authority.json")
+	printed, err := d.do(command{who: "alice", args: create, lines: 14})
+	if err != nil {
+		return err
+	}
+	pin := authorityDigest.FindStringSubmatch(printed)
+	if pin == nil {
+		return errors.New("muster authority create printed no digest")
+	}
+	d.pin = pin[1]
 	return d.all(
-		command{who: "alice", args: create, lines: 12},
 		command{who: "alice", args: []string{"muster", "authority", "sign", "../mail/authority.json", "--key", "root.key", "--detached", "--out", "../mail/authority.alice.sig"}},
 		command{who: "bob", args: []string{"muster", "authority", "sign", "../mail/authority.json", "--key", "root.key", "--detached", "--out", "../mail/authority.bob.sig"}},
 		command{who: "alice", args: []string{"muster", "authority", "attach", "../mail/authority.json", "../mail/authority.alice.sig", "../mail/authority.bob.sig"}},
 		command{who: "alice", args: []string{"muster", "authority", "status", "../mail/authority.json", "--names", "../mail"}, lines: 8, want: complete},
 	)
 }
+
+// authorityDigest finds the digest that muster authority create prints.
+var authorityDigest = regexp.MustCompile(`(?m)^authority ([0-9a-f]{64})$`)
 
 // cosignatureKey finds a verifier key of a witness that key generate printed.
 var cosignatureKey = regexp.MustCompile(`(?m)^\s*(\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*)\s*$`)

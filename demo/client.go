@@ -15,7 +15,7 @@ func trust(authority, out string) []string {
 	for i, witness := range witnesses {
 		args = append(args, "--operator", fmt.Sprintf("%s=pretended-operator-%d", witness, i+1))
 	}
-	return append(args, "--log-operator", logOperator, "--roll-max-age", "none", "--out", out)
+	return append(args, "--log-operator", logOperator, "--roll-max-age", rollMaxAge, "--out", out)
 }
 
 func (d *demo) makeTrust() error {
@@ -34,6 +34,21 @@ func verifyCommand(bundle, requirements string, exit int, want, show *regexp.Reg
 
 func (d *demo) verifyOffline() error {
 	d.say("Everything that could be asked is shut down. The client never spoke to the log and does not now: it has its two files and the bundle.")
+	if err := d.stopAll(); err != nil {
+		return err
+	}
+	if err := d.all(
+		command{who: "client", args: []string{"cp", "../public/release.muster", "release.muster"}},
+		verifyCommand("release.muster", "requirements.json", 0, passes, nil),
+	); err != nil {
+		return err
+	}
+	d.held("verified: two of three people approved it, the log holds it, two of three witnesses saw that log only grow, and it was live less than %s ago", rollMaxAge)
+	return nil
+}
+
+// stopAll stops every server, and sees that none answers any more.
+func (d *demo) stopAll() error {
 	if err := d.stop(); err != nil {
 		return err
 	}
@@ -44,24 +59,25 @@ func (d *demo) verifyOffline() error {
 		}
 	}
 	d.output(fmt.Sprintf("%d servers stopped; nothing listens on their ports", len(d.addresses)), 1)
-	if err := d.all(
-		command{who: "client", args: []string{"cp", "../public/release.muster", "release.muster"}},
-		verifyCommand("release.muster", "requirements.json", 0, passes, nil),
-	); err != nil {
-		return err
-	}
-	d.held("verified: two of three people approved it, the log holds it, and two of three witnesses saw that log only grow")
 	return nil
 }
 
-func (d *demo) restart() error {
-	d.say("The same directories, the same ports. The log replays what it holds; the client lists what is live by replaying it, too.")
+// startAll starts every server again, with what it holds, where it was.
+func (d *demo) startAll() error {
 	for _, witness := range witnesses {
 		if err := d.serveWitness(witness); err != nil {
 			return err
 		}
 	}
 	if err := d.serveLog(); err != nil {
+		return err
+	}
+	return d.serveRoll()
+}
+
+func (d *demo) restart() error {
+	d.say("The same directories, the same ports. The log replays what it holds; the client lists what is live by replaying it, too.")
+	if err := d.startAll(); err != nil {
 		return err
 	}
 	return d.all(

@@ -69,6 +69,10 @@ func run(ctx context.Context, o options) (err error) {
 	if o.once {
 		return nil
 	}
+	d.line("0", "")
+	if err := d.startAll(); err != nil {
+		return err
+	}
 	d.next()
 	return d.wait()
 }

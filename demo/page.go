@@ -117,13 +117,20 @@ func (p *page) held(format string, args ...any) {
 	p.line(green, "   => %s", fmt.Sprintf(format, args...))
 }
 
-// shorten cuts a line in its middle, so that its end can be seen.
+// longDigest is a digest whose middle says nothing to a person.
+var longDigest = regexp.MustCompile(`\b([0-9a-f]{8})[0-9a-f]{48}([0-9a-f]{8})\b`)
+
+// shorten cuts the digests of a line that is too long, and then, where that is not
+// enough, the line in its middle, so that its end can be seen.
 func shorten(line string, columns int) string {
 	runes := []rune(strings.ReplaceAll(line, "\t", " "))
+	if len(runes) > columns {
+		runes = []rune(longDigest.ReplaceAllString(string(runes), "$1...$2"))
+	}
 	if len(runes) <= columns {
 		return string(runes)
 	}
-	const tail = 24
+	const tail = 44
 	return string(runes[:columns-tail-3]) + "..." + string(runes[len(runes)-tail:])
 }
 

@@ -11,6 +11,13 @@ func TestShorten(t *testing.T) {
 	if len(got) != 60 || !strings.HasPrefix(got, "aaa") || !strings.HasSuffix(got, "zzz") || !strings.Contains(got, "a...z") {
 		t.Errorf("got %q", got)
 	}
+	digest := strings.Repeat("0123456789abcdef", 4)
+	if got, want := shorten("entry 3 "+digest+" live", 40), "entry 3 01234567...89abcdef live"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := shorten("entry 3 "+digest, 80); !strings.HasSuffix(got, digest) {
+		t.Errorf("a line that fits: got %q", got)
+	}
 	if got := shorten("a\tb", 60); got != "a b" {
 		t.Errorf("got %q", got)
 	}

@@ -128,11 +128,11 @@ func (d *demo) signRelease() error {
 	return nil
 }
 
-// keysStayed checks that no private key of a person or of the build machine is
+// keysStayed checks that no private key of a person, of the build machine or of the release team is
 // in any file but its own, and counts them.
 func (d *demo) keysStayed() (int, error) {
 	secrets := map[string][]byte{}
-	for _, who := range append([]string{"ci"}, people...) {
+	for _, who := range append([]string{"ci", "rollteam"}, people...) {
 		found, err := filepath.Glob(d.path(who, "*.key"))
 		if err != nil {
 			return 0, err
@@ -150,7 +150,7 @@ func (d *demo) keysStayed() (int, error) {
 			secrets[path] = []byte(lines[1])
 		}
 	}
-	if want := 1 + 2*len(people); len(secrets) != want {
+	if want := 2 + 2*len(people); len(secrets) != want {
 		return 0, fmt.Errorf("found %d private keys, want %d", len(secrets), want)
 	}
 	return len(secrets), filepath.WalkDir(d.run, func(path string, entry fs.DirEntry, err error) error {
@@ -175,9 +175,8 @@ func (d *demo) keysStayed() (int, error) {
 }
 
 func (d *demo) submitRelease() error {
-	d.say("The log checks the signatures against the authority, appends, has the witnesses cosign, and answers with a proof, which muster verifies before it says submitted. The bundle is all that a verifier will need.")
-	return d.all(
-		command{who: "alice", args: []string{"muster", "release", "submit", "../mail/release.json", "--log", d.url("log"), "--policy", "../public/log.policy", "--bundle", "../public/release.muster", "--proof", "../public/release.tlog-proof"}, lines: 12, want: submitted},
-		command{who: "alice", args: []string{"muster", "bundle", "show", "../public/release.muster"}, lines: 10},
-	)
+	d.say("The log checks the signatures against the authority, appends, has the witnesses cosign, and answers with a proof, which muster verifies before it says submitted.")
+	var err error
+	d.first, err = d.submit(command{who: "alice", args: d.online("muster", "release", "submit", "../mail/release.json", "--proof", "../public/release.tlog-proof"), lines: 12})
+	return err
 }

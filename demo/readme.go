@@ -18,7 +18,7 @@ const (
 // varying is what differs from run to run and from machine to machine: digests,
 // keys, times, addresses, paths and versions of packages.
 var varying = regexp.MustCompile(strings.Join([]string{
-	`[0-9a-f]{4,64}\.\.\.[0-9a-f]{16,64}`,
+	`[0-9a-f]{4,64}\.\.\.[0-9a-f]{8,64}`,
 	`[0-9a-f]{16,64}`,
 	`\+[0-9a-f]{8}\+[A-Za-z0-9+/]{20,}=*`,
 	`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`,

@@ -39,6 +39,11 @@ type demo struct {
 	// addresses keeps the port that each server was given first, for it is part
 	// of what witnesses and the log know of each other.
 	addresses map[string]string
+
+	// pin is the digest of the first authority.
+	pin string
+	// The first release; what a thief logged; the release of that.
+	first, forged, deceived logged
 }
 
 // path is below the run's directory.
