@@ -51,7 +51,7 @@ func ParseSignatureSSH(data []byte) ([]byte, error) {
 	body, began := strings.CutPrefix(text, begin)
 	body, ended := strings.CutSuffix(body, end)
 	blob, err := base64.StdEncoding.Strict().DecodeString(strings.ReplaceAll(body, "\n", ""))
-	if !began || !ended || err != nil {
+	if !began || !ended || err != nil || len(blob) == 0 {
 		return nil, Refuse(CodeSignatureInvalid, "", "something else", want)
 	}
 	return blob, nil

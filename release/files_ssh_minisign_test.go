@@ -79,7 +79,7 @@ func TestFilesRefused(t *testing.T) {
 	for kind, files := range map[string][]string{
 		"ssh key": {"", "ssh-ed25519", line + "\n" + line, `command="x" ` + line, "ecdsa-sha2-nistp256 " + sshKeys["ssh-ed25519"], "ssh-ed25519  " + sshKeys["ssh-ed25519"],
 			strings.TrimSuffix(line, "l") + "m", line + strings.Repeat(" ", 17000) + "x", "ssh-dss AAAAB3NzaC1kc3M="},
-		"ssh signature": {"", signature + signature, "x" + signature, signature + "x", strings.Replace(signature, "SSH SIG", "PGP SIG", 2), strings.Replace(signature, "U1N", "U-N", 1),
+		"ssh signature": {"", "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----\n", signature + signature, "x" + signature, signature + "x", strings.Replace(signature, "SSH SIG", "PGP SIG", 2), strings.Replace(signature, "U1N", "U-N", 1),
 			strings.Replace(signature, "\n", "\n ", 1), strings.Repeat(signature, 100)},
 		"minisign key":       {"", keyOfMinisign + keyOfMinisign, keyOfMinisign + "x", strings.SplitAfter(keyOfMinisign, "\n")[1], strings.Replace(keyOfMinisign, "RWQF", "RUQF", 1), strings.Replace(keyOfMinisign, "RWQF", "RW!F", 1), signatureOfMinisign},
 		"minisign signature": {"", signatureOfMinisign + "x", keyOfMinisign, strings.Replace(signatureOfMinisign, "trusted comment: t", "comment: t", 1), strings.Replace(signatureOfMinisign, "RUQF", "RU!F", 1), strings.Replace(signatureOfMinisign, "RUQF", "RUQFRUQF", 1), strings.Replace(signatureOfMinisign, "UC6N", "", 1)},
