@@ -111,6 +111,9 @@ kinds and channels of a role (all of them).`,
 			if err != nil {
 				return flagValue(cmd, err)
 			}
+			for _, danger := range uselessRoles(authority) {
+				a.say("warning: %s", danger.Text)
+			}
 			return a.createDraft(statement, o.out, o.force)
 		},
 	}

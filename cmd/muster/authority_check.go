@@ -159,6 +159,9 @@ func (a *app) duties(authority *release.Authority) []duty {
 	return duties
 }
 
+// noChannel is what channelWords says of a role that reaches none.
+const noChannel = ", in no channel that there is"
+
 // channelWords says which channels a release role reaches, and what they take.
 func channelWords(authority *release.Authority, role release.Role) string {
 	var words []string
@@ -168,7 +171,7 @@ func channelWords(authority *release.Authority, role release.Role) string {
 		}
 	}
 	if len(words) == 0 {
-		return ", in no channel that there is"
+		return noChannel
 	}
 	return " in " + strings.Join(words, ", ")
 }

@@ -39,6 +39,7 @@ func (a *app) dangers(authority *release.Authority, now time.Time) []danger {
 	if left := maxVersion - authority.Version; left <= fewVersions {
 		add("versions-run-out", "%s left: after version %d only a new log with a new first authority helps", count(left, "version"), maxVersion)
 	}
+	found = append(found, uselessRoles(authority)...)
 	a.rootDangers(authority, add)
 	a.roleDangers(authority, add)
 	for _, role := range []struct {
@@ -119,6 +120,40 @@ func (a *app) roleDangers(authority *release.Authority, add func(code, format st
 	if len(everywhere) > 0 {
 		add("roles-unlimited", "not limited to a product: %s", strings.Join(slices.Compact(everywhere), ", "))
 	}
+}
+
+// uselessRoles finds roles that admit nothing: an entry without a kind or a channel
+// is covered by an empty list alone, and a release's channel must stand in channels.
+func uselessRoles(authority *release.Authority) []danger {
+	found := []danger{}
+	for _, role := range byDuty(authority.Roles) {
+		kinds, channels := len(role.Kinds) > 0, len(role.Channels) > 0
+		text := ""
+		switch role.Name {
+		case release.RoleImage:
+			if channels {
+				text = "an image has no channel"
+			}
+		case release.RoleRelease:
+			if kinds {
+				text = "a release has no kind"
+			} else if channels && channelWords(authority, role) == noChannel {
+				text = "none of its channels stands in channels"
+			}
+		case release.RoleRoll:
+			if kinds || channels {
+				text = "a roll has neither kind nor channel"
+			}
+		case release.RoleWithdraw:
+			if kinds && channels {
+				text = "an image has no channel, and a release no kind"
+			}
+		}
+		if text != "" {
+			found = append(found, danger{"role-covers-nothing", fmt.Sprintf("role %s%s admits nothing: %s", role.Name, scope(role), text)})
+		}
+	}
+	return found
 }
 
 // alone returns the keys that alone meet both an image and a release role.
