@@ -20,6 +20,7 @@ func (a *app) rollCommand() *cobra.Command {
 		a.rollServeCommand(),
 		a.rollSignCommand(),
 		a.paeCommand(release.TypeRoll),
+		a.paeCommand(release.TypeRoll),
 		a.attachCommand(release.TypeRoll),
 		a.statusCommand(release.TypeRoll),
 		a.submitCommand(release.TypeRoll),
