@@ -53,7 +53,7 @@ func readKept(directory string) (*tlog.SignedCheckpoint, error) {
 // MisbehavedError says that the log signed two histories. Nothing is signed any more
 // from this state directory while the evidence lies in it.
 type MisbehavedError struct {
-	// Path is the file of the evidence, for anybody to check (muster fork).
+	// Path is the file of the evidence, for anybody to check (muster verify fork).
 	Path string
 	Err  error
 }

@@ -156,7 +156,7 @@ func (a *app) rollServe(cmd *cobra.Command, o rollServeOptions) (err error) {
 // rollFailure gives an error of a roll signer its exit code.
 func rollFailure(err error) error {
 	if misbehaved, ok := errors.AsType[*roll.MisbehavedError](err); ok {
-		return fail(exitcode.Misbehaved, "log-misbehaved", "do not use this log; send the file to its witnesses, its monitors and its users (muster fork verify)", misbehaved)
+		return fail(exitcode.Misbehaved, "log-misbehaved", "do not use this log; send the file to its witnesses, its monitors and its users (muster verify fork)", misbehaved)
 	}
 	return err
 }
