@@ -14,6 +14,8 @@ import (
 const (
 	// AlarmLogAway: the log cannot be reached.
 	AlarmLogAway release.Code = "log-away"
+	// AlarmCatchingUp: the log has more entries than could be read in one step.
+	AlarmCatchingUp release.Code = "catching-up"
 	// AlarmCheckpointOld: the newest checkpoint was cosigned too long ago. The log
 	// hides newer ones, or its witnesses are away.
 	AlarmCheckpointOld release.Code = "checkpoint-old"

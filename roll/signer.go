@@ -30,6 +30,9 @@ const (
 	retryAfter = 10 * time.Second
 	// submitTimeout bounds one submission: longer than a log waits for its witnesses.
 	submitTimeout = 50 * time.Second
+	// updateTimeout bounds what one step reads of the log, so that a log that answers
+	// slowly does not hold up alarms. The next step goes on where it ended.
+	updateTimeout = 2 * time.Minute
 	// rollDeadline is how long a roll may take from being signed until it is in the log
 	// before an alarm is raised.
 	rollDeadline = 5 * time.Minute

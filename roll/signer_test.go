@@ -409,3 +409,19 @@ func misbehaved(t *testing.T, err error) *roll.MisbehavedError {
 	}
 	return found
 }
+
+// TestAway: a log that does not answer is an alarm, which ends when it answers.
+func TestAway(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	b.set(func(w http.ResponseWriter, r *http.Request) bool {
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	})
+	b.step()
+	b.wantAlarm(roll.AlarmLogAway, true)
+	b.set(nil)
+	b.step()
+	b.wantNoAlarm()
+}

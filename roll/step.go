@@ -18,7 +18,9 @@ import (
 // and submits the rolls that are due. What goes wrong is an alarm and is tried again
 // at the next step; the error is a *MisbehavedError, after which no step may follow.
 func (s *Signer) Step(ctx context.Context) error {
-	progress, err := s.follower.Update(ctx)
+	updating, cancel := context.WithTimeout(ctx, updateTimeout)
+	progress, err := s.follower.Update(updating)
+	cancel()
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -78,6 +80,10 @@ func (s *Signer) judgeUpdate(now time.Time, progress audit.Progress, failed erro
 	}
 	if failure, ok := errors.AsType[*audit.Error](failed); ok {
 		s.alarms.raise(now, alarmKey{code: release.Code(failure.Code)}, true, failed.Error())
+		return
+	}
+	if progress.To > progress.From {
+		s.alarms.raise(now, alarmKey{code: AlarmCatchingUp}, true, fmt.Sprintf("%d entries are read, and there are more: %v", progress.To, failed))
 		return
 	}
 	s.alarms.raise(now, alarmKey{code: AlarmLogAway}, true, failed.Error())
