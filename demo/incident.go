@@ -14,7 +14,6 @@ var (
 	unknownNewer = regexp.MustCompile(`(?ms)newer-roll .*^result: unknown`)
 	// undecided are the lines of a verdict that say why it is unknown.
 	undecided = regexp.MustCompile(`newer-roll|^result`)
-	liveOne   = regexp.MustCompile(`(?m)^\d+ +` + product + ` +` + channel + ` +1\.0 .* live `)
 	struckOne = regexp.MustCompile(`(?m)^\d+ +` + product + ` +` + channel + ` +1\.1 .* image-struck`)
 )
 

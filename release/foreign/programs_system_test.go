@@ -55,7 +55,9 @@ func TestGPGSigns(t *testing.T) {
 	for _, algorithm := range []string{"ed25519", "rsa2048", "nistp256", "nistp384"} {
 		t.Run(algorithm, func(t *testing.T) {
 			dir := gnupgHome(t)
-			gpg := func(args ...string) []byte { return runIn(t, dir, "gpg", append([]string{"--batch", "--quiet"}, args...)...) }
+			gpg := func(args ...string) []byte {
+				return runIn(t, dir, "gpg", append([]string{"--batch", "--quiet"}, args...)...)
+			}
 			gpg("--passphrase", "", "--quick-generate-key", "Ana <ana@example.com>", algorithm, "sign", "1y")
 			gpg("--quick-add-uid", "ana@example.com", "Ana At Home <ana@home.example>")
 			binary, text := gpg("--export", "ana@example.com"), gpg("--armor", "--export", "ana@example.com")
