@@ -18,8 +18,6 @@ type product struct {
 	released bool
 	// rolls are the admitted rolls by index, of whomever; only the newest ones count.
 	rolls map[uint64]*release.Roll
-	// last is the index of the newest roll, struck or not.
-	last uint64
 }
 
 // maxRolls bounds the rolls that are kept of a product: the newest ones, of which an
@@ -35,7 +33,7 @@ func (p products) note(outcome register.Outcome) {
 		p.of(stated.Product).released = true
 	case *release.Roll:
 		of := p.of(stated.Product)
-		of.rolls[outcome.Index], of.last = stated, outcome.Index
+		of.rolls[outcome.Index] = stated
 		for len(of.rolls) > maxRolls {
 			oldest := outcome.Index
 			for index := range of.rolls {
@@ -63,14 +61,13 @@ const (
 	ReasonChange Reason = "change"
 	// ReasonAuthority: the newest roll was made under an older authority.
 	ReasonAuthority Reason = "authority"
-	// ReasonStruck: an authority struck the newest roll.
-	ReasonStruck Reason = "struck"
 	// ReasonSchedule: the newest roll is as old as the schedule lets it get.
 	ReasonSchedule Reason = "schedule"
 )
 
 // due says why a roll that was computed is to be signed; empty: it need not be. A roll
-// that only grew the log changes nothing that is live, and makes no other one due.
+// that only grew the log changes nothing that is live, and makes no other one due. One
+// that an authority struck does not count.
 func (p *product) due(state *register.State, computed *release.Roll, every time.Duration) Reason {
 	index, ok := state.NewestRoll(computed.Product, computed.Size)
 	newest := p.rolls[index]
@@ -84,8 +81,6 @@ func (p *product) due(state *register.State, computed *release.Roll, every time.
 		return ReasonChange
 	case newest.Authority != computed.Authority:
 		return ReasonAuthority
-	case p.last != index && p.last < computed.Size:
-		return ReasonStruck
 	case computed.Issued.Sub(newest.Issued) >= every:
 		return ReasonSchedule
 	}

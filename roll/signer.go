@@ -85,6 +85,8 @@ func (c Config) check() error {
 	switch {
 	case c.Log == nil || c.Policy == nil:
 		return errors.New("a roll signer needs a log and a policy")
+	case c.Policy.Quorum == policy.None:
+		return errors.New("the policy's quorum is none: without witnesses nobody can tell how old a checkpoint is")
 	case c.Authority.IsZero():
 		return errors.New("a roll signer needs the payload digest of the log's first authority: else any log would do")
 	case len(c.Products) == 0:

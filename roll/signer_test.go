@@ -20,6 +20,7 @@ import (
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/roll"
+	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/web/webtest"
 )
 
@@ -381,6 +382,11 @@ func TestMisconfigured(t *testing.T) {
 	b := newBench(t)
 	for name, change := range map[string]func(*roll.Config){
 		"no log": func(c *roll.Config) { c.Log = nil }, "no pin": func(c *roll.Config) { c.Authority = release.Digest{} },
+		"no witnesses": func(c *roll.Config) {
+			none := *c.Policy
+			none.Quorum = policy.None
+			c.Policy = &none
+		},
 		"no product": func(c *roll.Config) { c.Products = nil }, "no key": func(c *roll.Config) { c.Keys = nil },
 		"no schedule": func(c *roll.Config) { c.Every = 0 }, "no directory": func(c *roll.Config) { c.Directory = "" },
 	} {
@@ -423,5 +429,65 @@ func TestAway(t *testing.T) {
 	b.wantAlarm(roll.AlarmLogAway, true)
 	b.set(nil)
 	b.step()
+	b.wantNoAlarm()
+}
+
+// TestUndecided: while an entry cannot be judged, nobody knows what is live.
+func TestUndecided(t *testing.T) {
+	scratch := webtest.New(t, webtest.Options{})
+	entry, _ := scratch.Sign(scratch.OS("node-os", "9"))
+	envelope, err := release.ParseEnvelope(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := bytes.Replace(envelope.Payload, []byte(`"measurements":{`), []byte(`"measurements":{"tdx-uki/v1":{},`), 1)
+	signature, err := releasetest.KeyFromName("ci").Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := release.Envelope{Payload: payload, Signatures: []release.Signature{signature}}
+	if entry, err = changed.Marshal(); err != nil {
+		t.Fatal(err)
+	}
+	b := newBenchOf(t, webtest.New(t, webtest.Options{Entries: [][]byte{entry}}))
+	os := second(b.Sign(b.OS("node-os", "1")))
+	b.Submit(os)
+	b.wantRolls(0)
+	b.wantAlarm(roll.CodeUndecided, true)
+}
+
+// TestRetired: of a log that its authority left nothing is signed any more.
+func TestRetired(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	b.Rotate(func(a *release.Authority) { a.Origin = "log.example/successor" })
+	b.wantRolls(1, approved)
+	b.wantAlarm(register.CodeLogRetired, true)
+}
+
+// TestStolenRollKey: once an authority strikes what a stolen key signed, the signer with
+// the new key signs at once.
+func TestStolenRollKey(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	stolen := releasetest.KeyFromName("roll").Key().ID()
+	b.Rotate(func(a *release.Authority) {
+		key := releasetest.KeyFromName("another roll").Key()
+		delete(a.Keys, stolen)
+		a.Keys[key.ID()] = key
+		for i, role := range a.Roles {
+			if role.Name == release.RoleRoll {
+				a.Roles[i].Keys = []release.KeyID{key.ID()}
+			}
+		}
+		a.Compromised = []release.Compromised{{KeyID: stolen, Origin: webtest.Origin, From: 1}}
+	})
+	b.wantRolls(1, approved)
+	b.wantAlarm(register.CodeSignerUnknown, true)
+	b.config.Keys = []*release.PrivateKey{releasetest.KeyFromName("another roll")}
+	b.restart()
+	b.wantRolls(2, approved)
 	b.wantNoAlarm()
 }

@@ -112,7 +112,9 @@ func TestRollCheck(t *testing.T) {
 		{"another authority", func(_ *testLog, r *release.Roll) { r.Authority = release.Digest{1} }, release.RoleRoll, "authority-not-in-force predicate.authority"},
 		{"a size to come", func(_ *testLog, r *release.Roll) { r.Size = 4 }, release.RoleRoll, "roll-size-ahead predicate.size"},
 		{"by a key of another role", func(*testLog, *release.Roll) {}, release.RoleRelease, "signer-outside-role signatures[0].keyid"},
-		{"all at once", func(_ *testLog, r *release.Roll) { r.Live, r.Root, r.Authority = nil, release.Digest{1}, release.Digest{2} }, release.RoleRoll,
+		{"all at once", func(_ *testLog, r *release.Roll) {
+			r.Live, r.Root, r.Authority = nil, release.Digest{1}, release.Digest{2}
+		}, release.RoleRoll,
 			"authority-not-in-force predicate.authority, roll-root predicate.root, roll-live predicate.live"},
 	}
 	for _, tt := range tests {

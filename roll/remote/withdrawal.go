@@ -17,8 +17,6 @@ const (
 	StateWaiting State = "waiting"
 	// StateLogged: the log that the roll signer follows and verifies holds it.
 	StateLogged State = "logged"
-	// StateCovered: another withdrawal of the same target stands in the log.
-	StateCovered State = "covered"
 	// StateRefused: the log's rules do not admit it any more, because the authority
 	// has changed since. It must be signed again; until then no roll is signed.
 	StateRefused State = "refused"
@@ -35,7 +33,7 @@ type Withdrawal struct {
 	// product is signed that does not cover it.
 	HandedIn time.Time `json:"handedIn"`
 	Deadline time.Time `json:"deadline"`
-	// Index is that of its entry in the log, or of the one that covers its target.
+	// Index is that of its entry in the log.
 	Index *uint64 `json:"index,omitempty"`
 	// Code and Detail say why it was refused, or why the last attempt to submit it
 	// failed.
