@@ -100,6 +100,10 @@ var statusMore = map[release.Type]string{
 
 A version after the first is signed by the root of the one before, which --authority
 or --log gives, and by its own: both thresholds are shown.`,
+	release.TypeImage: `
+
+With --log the whole log is replayed, and the image is held to all that is in it, too:
+its name and version, and its security version.`,
 	release.TypeRelease: `
 
 With --log the whole log is replayed, and the release is held to all that is in it,
@@ -292,7 +296,7 @@ func (s *signingStatus) describeNext(p *page, d *document) {
 	case s.Logged != nil:
 		p.line("logged already, at index %d: %s", s.Logged.Index, s.Logged.Why)
 	case s.Refused != nil:
-		p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s create", s.Type)
+		p.line("not complete: a log refuses it, whoever signs; make the draft again: muster %s", again(s.Type))
 	case s.Complete && s.Type == release.TypeAuthority:
 		p.line("complete%s", nextOfAuthority(d))
 	case s.Complete:
@@ -313,6 +317,17 @@ func nextOfAuthority(d *document) string {
 		return fmt.Sprintf(": begin its log with muster-log init --origin %s --authority %s", own.Origin, d.path)
 	}
 	return fmt.Sprintf(": muster authority submit %s --log URL", d.path)
+}
+
+// again is what makes a draft of a type.
+func again(what release.Type) string {
+	switch what {
+	case release.TypeWithdrawal:
+		return "release withdraw, or image withdraw"
+	case release.TypeRoll:
+		return "roll sign"
+	}
+	return string(what) + " create"
 }
 
 func missingWord(role roleStatus) string {

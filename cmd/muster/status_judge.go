@@ -19,7 +19,7 @@ type judge struct {
 	authority *release.Authority
 	// target is what a withdrawal names.
 	target *release.Statement
-	// history is the log, where a release is held to all of it; else nil.
+	// history is the log, where a draft is held to all of it; else nil.
 	history *history
 }
 
@@ -32,7 +32,7 @@ func (a *app) judgeFor(cmd *cobra.Command, doc *document, source *authoritySourc
 	found := &judge{}
 	var digest release.Digest
 	var err error
-	if doc.statement.Type == release.TypeRelease && source.authority == "" {
+	if source.authority == "" && heldToLog[doc.statement.Type] {
 		found.history, found.authority, digest, err = a.replayFor(cmd, source.log)
 	} else {
 		found.authority, digest, err = a.findAuthority(cmd, source)
@@ -55,10 +55,14 @@ func (a *app) judgeFor(cmd *cobra.Command, doc *document, source *authoritySourc
 			fmt.Errorf("%s names the authority %s, got %s", doc.path, wanted, digest))
 	}
 	if stated, ok := doc.statement.Predicate.(*release.Withdrawal); ok {
-		found.target, err = a.targetOf(cmd, stated, target, source.log)
+		found.target, err = a.targetOf(cmd, stated, target, found.history, source.log)
 	}
 	return found, err
 }
+
+// heldToLog are the types that status holds to all that is in a log. Of an authority
+// muster authority check does that, of a roll muster roll check.
+var heldToLog = map[release.Type]bool{release.TypeImage: true, release.TypeRelease: true, release.TypeWithdrawal: true}
 
 // replayFor replays the log that a draft is judged by, and returns its authority.
 func (a *app) replayFor(cmd *cobra.Command, source logSource) (*history, *release.Authority, release.Digest, error) {
@@ -78,8 +82,9 @@ func (a *app) replayFor(cmd *cobra.Command, source logSource) (*history, *releas
 	return h, authority, digest, nil
 }
 
-// targetOf finds what a withdrawal names: in a file, or at a log.
-func (a *app) targetOf(cmd *cobra.Command, stated *release.Withdrawal, path string, source logSource) (*release.Statement, error) {
+// targetOf finds what a withdrawal names: in a file, in a log that was replayed, or
+// at a log.
+func (a *app) targetOf(cmd *cobra.Command, stated *release.Withdrawal, path string, h *history, source logSource) (*release.Statement, error) {
 	if path != "" {
 		doc, err := a.readDocument(path, "")
 		if err != nil {
@@ -89,6 +94,16 @@ func (a *app) targetOf(cmd *cobra.Command, stated *release.Withdrawal, path stri
 			return nil, fail(exitcode.Refused, "target-of-other-payload", "", fmt.Errorf("--target %s has payload %s, the withdrawal names %s", path, doc.digest(), stated.Target))
 		}
 		return doc.statement, nil
+	}
+	if h != nil {
+		index, err := h.find(stated.Target)
+		if err != nil {
+			return nil, fmt.Errorf("what it withdraws: %w", err)
+		}
+		if found := h.entries[index].statement; found != nil {
+			return found, nil
+		}
+		return nil, fail(exitcode.Refused, string(register.CodeTargetNotLogged), "", fmt.Errorf("what it withdraws is %s: want an image or a release", h.say(index)))
 	}
 	if source.url == "" && source.policy == "" {
 		return nil, usage(cmd, errors.New("missing --target, the file of what is withdrawn, or --log to ask for it"))
@@ -132,21 +147,22 @@ func (a *app) statusOf(doc *document, by *judge) signingStatus {
 	return s
 }
 
-// judgeInLog holds a release to what the log has, and notes what withdraws it.
+// judgeInLog holds a draft to what the log has; of a release it notes what withdraws
+// it.
 func (s *signingStatus) judgeInLog(doc *document, h *history, now time.Time) error {
-	stated := doc.statement.Predicate.(*release.Release)
-	missing := h.notReinstated(stated)
-	s.Reinstate = h.digestsOf(missing)
-	if len(missing) > 0 {
-		s.hint = h.reinstateHint(missing)
+	if stated, ok := doc.statement.Predicate.(*release.Release); ok {
+		missing := h.notReinstated(stated)
+		s.Reinstate = h.digestsOf(missing)
+		if len(missing) > 0 {
+			s.hint = h.reinstateHint(missing)
+		}
 	}
 	if index, logged := h.state.Lookup(doc.digest()); logged {
 		standing, _ := h.state.Why(index)
 		s.Logged = &loggedAt{index, standing.Word, standing.String()}
 		return nil
 	}
-	// Admission reads a clock, and a draft may wait for its signatures: its own date
-	// is judged by the one that checks them.
-	_, err := h.suppose(doc.statement, latestOf(now, stated.Issued))
+	// Admission reads the log's clock: a draft of tomorrow is judged tomorrow.
+	_, err := h.suppose(doc.statement, latestOf(now, doc.statement.Issued()))
 	return err
 }
