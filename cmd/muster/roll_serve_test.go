@@ -117,8 +117,8 @@ func (s *rollSite) proxy(log string) {
 // serve starts the roll signer.
 func (s *rollSite) serve() (*exec.Cmd, *process.Server) {
 	s.t.Helper()
-	command := exec.Command(filepath.Join(programs, "muster"), "roll", "serve", "--log", s.url, "--policy", "log/log.policy", "--authority", s.pin,
-		"--product", "acme/ai", "--every", "1h", "--key", "roll.key", "--state", "state", "--listen", "127.0.0.1:0")
+	command := exec.Command(filepath.Join(programs, "muster"), "roll", "serve", "--log", s.url, "--policy", "log/log.policy", "--requirements", "requirements.json",
+		"--key", "roll.key", "--state", "state", "--listen", "127.0.0.1:0")
 	command.Dir = s.directory
 	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer cancel()
@@ -159,9 +159,12 @@ func newestLists(count int) func(roll.Status) bool {
 // list it; a log that forks ends the signer with evidence.
 func TestRollServe(t *testing.T) {
 	s := newRollSite(t)
+	s.do("muster", "requirements", "create", "--authority", s.pin, "--product", "acme/ai", "--channel", "stable", "--operator", "w1=Ost", "--log-operator", "Acme",
+		"--roll-max-age", "4h", "--out", "requirements.json")
 	command, server := s.serve()
 	s.wait(server.URL, "a roll of one release", newestLists(1))
 	s.do("muster", "roll", "check", "--log", s.url, "--policy", "log/log.policy")
+	s.verify("live.muster", exitcode.Verified)
 
 	s.refuse.Store(true)
 	s.do("muster", "release", "withdraw", "release.json", "--reason", "defect", "--authority", "authority.json", "--key", "ana.key", "--roll", server.URL, "--out", "withdrawal.json")
@@ -178,6 +181,8 @@ func TestRollServe(t *testing.T) {
 	if listed := s.do("muster", "release", "list", "--verified", "--all", "--log", s.url, "--policy", "log/log.policy"); !strings.Contains(listed, "withdrawn") {
 		t.Errorf("the log does not hold the withdrawal:\n%s", listed)
 	}
+
+	s.verify("withdrawn.muster", exitcode.Refused)
 
 	forked := s.fork()
 	s.checkpoint.Store(&forked)
@@ -251,4 +256,17 @@ func (s *rollSite) fork() []byte {
 		s.t.Fatal(err)
 	}
 	return signed.Marshal()
+}
+
+// verify fetches the release's bundle and wants an exit code of its verdict, which asks
+// for a roll of at most four hours.
+func (s *rollSite) verify(name string, code int) {
+	s.t.Helper()
+	s.do("muster", "bundle", "get", s.entry, "--log", s.url, "--policy", "log/log.policy", "--out", name)
+	command := exec.Command(filepath.Join(programs, "muster"), "verify", name, "--policy", "log/log.policy", "--requirements", "requirements.json")
+	command.Dir = s.directory
+	output, err := command.CombinedOutput()
+	if got := command.ProcessState.ExitCode(); got != code {
+		s.t.Errorf("%s: got exit code %d, %v, want %d\n%s", name, got, err, code, output)
+	}
 }

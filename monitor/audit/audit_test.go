@@ -38,13 +38,20 @@ type server struct {
 	requests int
 }
 
+// newServerOf makes a server of an empty log that does not listen.
+func newServerOf(tb testing.TB) *server {
+	tb.Helper()
+	s := &server{tb: tb, log: tlogtest.NewLog(tb, origin)}
+	for _, name := range []string{"w1", "w2", "w3"} {
+		s.witnesses = append(s.witnesses, tlogtest.NewWitness(tb, name, "operator of "+name, tlog.TypeCosignatureEd25519))
+	}
+	s.policy = tlogtest.Policy(tb, 2, s.witnesses, s.log)
+	return s
+}
+
 func newServer(t *testing.T, entries int) *server {
 	t.Helper()
-	s := &server{tb: t, log: tlogtest.NewLog(t, origin)}
-	for _, name := range []string{"w1", "w2", "w3"} {
-		s.witnesses = append(s.witnesses, tlogtest.NewWitness(t, name, "operator of "+name, tlog.TypeCosignatureEd25519))
-	}
-	s.policy = tlogtest.Policy(t, 2, s.witnesses, s.log)
+	s := newServerOf(t)
 	s.grow(entries)
 	s.publish(start)
 	listening := httptest.NewServer(s)
