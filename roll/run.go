@@ -15,16 +15,34 @@ func (s *Signer) Run(ctx context.Context) error {
 	s.submissions.Go(func() { s.submitAll(ctx) })
 	poll := time.NewTicker(s.config.Poll)
 	defer poll.Stop()
+	s.run(true)
+	defer s.run(false)
 	for {
 		if err := s.Step(ctx); err != nil {
 			return err
 		}
+		s.run(true)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-poll.C:
+		case <-s.behind:
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(min(leastPause, s.config.Poll)):
+			}
 		}
 	}
+}
+
+// run tells those who wait that a step has ended, and whether another one follows.
+func (s *Signer) run(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = on
+	close(s.ended)
+	s.ended = make(chan struct{})
 }
 
 // submitAll submits what was handed in, at once and again until it is in the log.

@@ -126,7 +126,7 @@ func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusRequestTimeout, codeBody, "the body did not arrive")
 		return
 	}
-	taken, err := s.signer.Hand(envelope)
+	taken, err := s.signer.Hand(r.Context(), envelope)
 	refusal, refused := errors.AsType[*release.Refusal](err)
 	switch {
 	case err == nil && taken.State == rollremote.StateLogged:

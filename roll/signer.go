@@ -26,6 +26,10 @@ const (
 	// DefaultPoll is how often the log is asked for a newer checkpoint: a change is
 	// signed within seconds.
 	DefaultPoll = 5 * time.Second
+	// leastPause is between two steps that hand-ins ask for.
+	leastPause = 250 * time.Millisecond
+	// catchUpTimeout bounds how long a hand-in waits for a newer state of the log.
+	catchUpTimeout = 15 * time.Second
 	// retryAfter is how long a submission that failed is not tried again.
 	retryAfter = 10 * time.Second
 	// submitTimeout bounds one submission: longer than a log waits for its witnesses.
@@ -121,8 +125,11 @@ type Signer struct {
 	liars    int
 	saved    uint64 // size of the checkpoint on disk
 
-	// handed wakes Run after a withdrawal was handed in.
-	handed chan struct{}
+	// handed wakes Run after a withdrawal was handed in, behind before one is refused of
+	// which the log may hold more.
+	handed, behind chan struct{}
+	running        bool          // Run steps
+	ended          chan struct{} // closed when the step under way, or the next one, ends
 	// submissions are attempts to submit a withdrawal that are under way.
 	submissions sync.WaitGroup
 }
@@ -161,7 +168,7 @@ func Open(config Config) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Signer{config: config, lock: lock, products: products{}, retry: map[string]time.Time{}, refused: map[string]*refusedRoll{}, handed: make(chan struct{}, 1),
+	s := &Signer{config: config, lock: lock, products: products{}, retry: map[string]time.Time{}, refused: map[string]*refusedRoll{}, handed: make(chan struct{}, 1), behind: make(chan struct{}, 1), ended: make(chan struct{}),
 		alarms: alarms{logger: config.Logger, raised: map[alarmKey]*raised{}}}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, lock.Close())

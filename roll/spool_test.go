@@ -18,12 +18,12 @@ func TestHandedInTwice(t *testing.T) {
 	_, _, approved := b.Recipe()
 	b.step()
 	entry, _ := b.Sign(b.Withdrawal(approved))
-	first, err := b.signer.Hand(entry)
+	first, err := b.signer.Hand(b.t.Context(), entry)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Advance(time.Minute)
-	again, err := b.signer.Hand(entry)
+	again, err := b.signer.Hand(b.t.Context(), entry)
 	if err != nil || !again.HandedIn.Equal(first.HandedIn) {
 		t.Errorf("got %+v, %v, want the time %s", again, err, first.HandedIn)
 	}
@@ -39,12 +39,12 @@ func TestFull(t *testing.T) {
 	b.step()
 	for range roll.MaxSpooled {
 		entry, _ := b.Sign(b.Withdrawal(approved))
-		if _, err := b.signer.Hand(entry); err != nil {
+		if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 			t.Fatal(err)
 		}
 	}
 	entry, _ := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); !errors.Is(err, roll.ErrFull) {
+	if _, err := b.signer.Hand(b.t.Context(), entry); !errors.Is(err, roll.ErrFull) {
 		t.Errorf("got %v, want ErrFull", err)
 	}
 	b.restart()
@@ -63,7 +63,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry, digest := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); err == nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err == nil {
 		t.Error("a withdrawal was taken that is on no disk")
 	}
 	if _, ok := b.signer.Withdrawal(digest); ok {
@@ -106,7 +106,7 @@ func TestDamaged(t *testing.T) {
 	b.wantRolls(1, approved)
 	b.set(posts(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	entry, digest := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); err != nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	b.signer.Close()

@@ -27,7 +27,45 @@ const CodeProductNotSigned release.Code = "product-not-signed"
 // Hand takes a withdrawal, the bytes of its envelope. Nil: it is on disk and will be
 // submitted, or the log holds it already. The error is a *release.Refusal where it is
 // not admissible now, ErrNotReady, ErrFull, or one of the disk.
-func (s *Signer) Hand(envelope []byte) (rollremote.Withdrawal, error) {
+//
+// What it withdraws, or the authority, may have been logged a moment ago: before that
+// is a refusal, a Signer that runs looks at the log again, as long as ctx allows and for
+// at most catchUpTimeout.
+func (s *Signer) Hand(ctx context.Context, envelope []byte) (rollremote.Withdrawal, error) {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	taken, err := s.hand(envelope)
+	// The step that is under way may have begun before.
+	for range 2 {
+		if code := release.CodeOf(err); code != register.CodeTargetNotLogged && code != register.CodeAuthorityNotInForce || !s.catchUp(ctx) {
+			break
+		}
+		taken, err = s.hand(envelope)
+	}
+	return taken, err
+}
+
+// catchUp waits for the end of a step; false if none comes.
+func (s *Signer) catchUp(ctx context.Context) bool {
+	s.mu.Lock()
+	running, ended := s.running, s.ended
+	s.mu.Unlock()
+	if !running {
+		return false
+	}
+	select {
+	case s.behind <- struct{}{}:
+	default:
+	}
+	select {
+	case <-ended:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Signer) hand(envelope []byte) (rollremote.Withdrawal, error) {
 	prepared, stated, err := readWithdrawal(envelope)
 	if err != nil {
 		return rollremote.Withdrawal{}, err

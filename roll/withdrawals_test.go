@@ -132,7 +132,7 @@ func TestHidden(t *testing.T) {
 				submitted.Do(func() { close(tried) })
 			}))
 			entry, digest := b.Sign(b.Withdrawal(approved))
-			if _, err := b.signer.Hand(entry); err != nil {
+			if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 				t.Fatal(err)
 			}
 			b.run(func() bool {
@@ -183,7 +183,7 @@ func TestAnotherProductGoesOn(t *testing.T) {
 	b.wantRolls(1, approved)
 	b.set(posts(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	entry, _ := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); err != nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	b.Advance(6 * time.Minute)
@@ -200,7 +200,7 @@ func TestClockBack(t *testing.T) {
 	_, _, approved := b.Recipe()
 	b.wantRolls(1, approved)
 	entry, _ := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); err != nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	b.Advance(-2 * time.Minute)
@@ -215,7 +215,7 @@ func TestRotatedMeanwhile(t *testing.T) {
 	_, _, approved := b.Recipe()
 	b.wantRolls(1, approved)
 	entry, digest := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); err != nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	b.Rotate()
@@ -230,7 +230,7 @@ func TestRotatedMeanwhile(t *testing.T) {
 	again := b.Withdrawal(approved)
 	again.Authority = b.InForce
 	entry, digest = b.Sign(again)
-	if _, err := b.signer.Hand(entry); err != nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	b.run(func() bool {
@@ -251,7 +251,7 @@ func TestDrop(t *testing.T) {
 	_, _, approved := b.Recipe()
 	b.wantRolls(1, approved)
 	entry, digest := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(entry); err != nil {
+	if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	if err := roll.Drop(b.config.Directory, digest); err == nil {
@@ -427,5 +427,38 @@ func TestVoid(t *testing.T) {
 	void.wantAlarm(roll.AlarmVoid, false)
 	if !void.signer.Status().Ready {
 		t.Errorf("%+v", void.signer.Status().Alarms)
+	}
+}
+
+// TestHandedInAtOnce: a withdrawal of what was logged a moment ago, under an authority
+// that was logged a moment ago, is taken.
+func TestHandedInAtOnce(t *testing.T) {
+	b := newBench(t, func(c *roll.Config) { c.Poll = time.Hour })
+	client, _ := b.door()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := b.signer.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	defer running.Wait()
+	defer cancel()
+	for !b.signer.Status().Ready {
+		time.Sleep(time.Millisecond)
+	}
+	_, _, approved := b.Recipe()
+	b.Rotate()
+	stated := b.Withdrawal(approved)
+	stated.Authority = b.InForce
+	entry, _ := b.Sign(stated)
+	got, err := client.Hand(t.Context(), entry)
+	if err != nil || got.State != rollremote.StateWaiting {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	entry, _ = b.Sign(&release.Withdrawal{Issued: b.Now(), Authority: b.InForce, Product: webtest.Product, Target: release.Digest{1}, Reason: release.ReasonDefect})
+	_, err = client.Hand(t.Context(), entry)
+	if status, ok := errors.AsType[*rollremote.StatusError](err); !ok || status.Code != string(register.CodeTargetNotLogged) {
+		t.Errorf("got %v", err)
 	}
 }
