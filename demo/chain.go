@@ -35,7 +35,7 @@ proves anything to anybody. Names end in .invalid, which exists nowhere.
 var (
 	complete       = regexp.MustCompile(`(?m)^complete\b`)
 	notComplete    = regexp.MustCompile(`(?m)^not complete$`)
-	submitted      = regexp.MustCompile(`(?m)^(submitted|logged before|logged by the roll signer): `)
+	submitted      = regexp.MustCompile(`(?m)^(submitted|logged): `)
 	live           = regexp.MustCompile(`(?m)^\d+ +` + product + ` .* live `)
 	passes         = regexp.MustCompile(`(?m)^result: pass, about the release$`)
 	failsInclusion = regexp.MustCompile(`(?ms)^ *fail +inclusion .*^result: fail`)

@@ -24,7 +24,7 @@ type logged struct {
 }
 
 var (
-	submittedDigest = regexp.MustCompile(`(?m)^(?:submitted|logged before|logged by the roll signer): \S+ ([0-9a-f]{64})$`)
+	submittedDigest = regexp.MustCompile(`(?m)^(?:submitted|logged): \S+ ([0-9a-f]{64})$`)
 	submittedIndex  = regexp.MustCompile(`(?m)^ +index +(\d+)$`)
 )
 

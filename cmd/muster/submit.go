@@ -243,6 +243,11 @@ func (r *submitted) describe(p *page, basis string) {
 	if r.Duplicate {
 		word = "logged before"
 	}
+	r.describeAs(p, word, basis)
+}
+
+// describeAs begins with a word for what became of the entry.
+func (r *submitted) describeAs(p *page, word, basis string) {
 	p.line("%s: %s %s", word, r.Type, r.Digest)
 	p.field("log", "%s", quote(r.Origin))
 	p.field("index", "%d", r.Index)
@@ -255,5 +260,8 @@ func (r *submitted) describe(p *page, basis string) {
 	}
 	if r.Bundle != "" {
 		p.field("bundle", "%s", r.Bundle)
+		if r.Type == release.TypeRelease {
+			p.line("next: once a roll lists it, get the bundle again, for clients that ask for a roll: muster bundle get %d --log URL --out FILE", r.Index)
+		}
 	}
 }

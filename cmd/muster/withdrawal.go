@@ -94,7 +94,11 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 
 func (s *sentWithdrawal) describe(p *page) {
 	if s.submitted != nil {
-		s.submitted.describe(p, s.basis)
+		word := "submitted"
+		if s.roll != nil {
+			word = "logged" // by the roll signer or from here: whoever was first
+		}
+		s.submitted.describeAs(p, word, s.basis)
 	} else {
 		p.line("handed in: withdrawal %s", s.digest)
 	}
