@@ -35,8 +35,8 @@ func (d *demo) startRoll() error {
 }
 
 func (d *demo) serveRoll() error {
-	return d.serve("roll", "rollteam", "muster", "roll", "serve", "--log", d.url("log"), "--policy", "../public/log.policy", "--authority", d.pin,
-		"--product", product, "--key", "roll.key", "--clients-accept", rollMaxAge, "--state", "state", "--listen", "ADDRESS")
+	return d.serve("roll", "rollteam", "muster", "roll", "serve", "--log", d.url("log"), "--policy", "../public/log.policy", "--authority", "../mail/authority.json",
+		"--product", product, "--key", "roll.key", "--clients-accept", rollMaxAge, "--poll", "500ms", "--state", "state", "--listen", "ADDRESS")
 }
 
 // getBundle fetches the newest proof bundle of a release.

@@ -20,7 +20,6 @@ func (a *app) rollCommand() *cobra.Command {
 		a.rollServeCommand(),
 		a.rollSignCommand(),
 		a.paeCommand(release.TypeRoll),
-		a.paeCommand(release.TypeRoll),
 		a.attachCommand(release.TypeRoll),
 		a.statusCommand(release.TypeRoll),
 		a.submitCommand(release.TypeRoll),
@@ -41,7 +40,7 @@ func (t *rollTrust) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.url, "log", "", "the log's `URL` (default: that of the policy's log line)")
 	t.files.flags(cmd)
 	cmd.Flags().Lookup("requirements").Usage = "the requirements `FILE` of those who will verify: pin, operators, products and ages"
-	cmd.Flags().StringVar(&t.authority, "authority", "", "the payload `DIGEST` of the log's entry 0, the pin, where there are no requirements")
+	cmd.Flags().StringVar(&t.authority, "authority", "", "the log's entry 0, the pin, where there are no requirements: its payload `DIGEST`, or its file")
 }
 
 // open makes the session, and what audit needs of the two files. products and age are
@@ -51,8 +50,8 @@ func (t *rollTrust) open(a *app, cmd *cobra.Command) (s *session, options audit.
 		return nil, options, nil, 0, err
 	}
 	if t.authority != "" {
-		if options.Authority, err = release.ParseDigest(t.authority); err != nil {
-			return nil, options, nil, 0, usage(cmd, fmt.Errorf("--authority: %w", err))
+		if _, options.Authority, err = a.findAuthority(cmd, &authoritySource{authority: t.authority}); err != nil {
+			return nil, options, nil, 0, err
 		}
 	}
 	options.Register, options.Progress, options.Now = a.registerOptions(), a.progress(), a.clock

@@ -28,13 +28,14 @@ type rollServeOptions struct {
 	keys, products       []string
 	every, clientsAccept string
 	state, listen        string
+	poll                 time.Duration
 	verbose              bool
 }
 
 func (a *app) rollServeCommand() *cobra.Command {
 	var o rollServeOptions
 	cmd := &cobra.Command{
-		Use:   "serve --log URL --policy FILE {--requirements FILE | --authority DIGEST --product NAME... --every DURATION} --key FILE --state DIR [--listen ADDR]",
+		Use:   "serve --log URL --policy FILE {--requirements FILE | --authority DIGEST|FILE --product NAME... --every DURATION} --key FILE --state DIR [--listen ADDR]",
 		Short: "run a roll signer until stopped: sign what is live, and take withdrawals",
 		Long: `Follows the log with full verification, and signs the roll of each product at every
 change of what is live and on schedule. Run it with a key of its own, on a machine of
@@ -53,6 +54,9 @@ a schedule of a quarter of rollMaxAge.`,
 			if err := required(cmd, "policy", "key", "state"); err != nil {
 				return err
 			}
+			if o.poll <= 0 {
+				return usage(cmd, fmt.Errorf("--poll %s: want more than 0", o.poll))
+			}
 			return a.rollServe(cmd, o)
 		},
 	}
@@ -62,6 +66,7 @@ a schedule of a quarter of rollMaxAge.`,
 	flags.StringArrayVar(&o.products, "product", nil, "a product, such as acme/ai; may be repeated")
 	flags.StringVar(&o.every, "every", "", "sign again when the newest roll is as old as this `DURATION`, such as 15m")
 	flags.StringVar(&o.clientsAccept, "clients-accept", "", "the shortest roll age that clients accept: sign again every quarter of this `DURATION`, such as 1d")
+	flags.DurationVar(&o.poll, "poll", roll.DefaultPoll, "how often the log is asked for a newer checkpoint")
 	flags.StringVar(&o.state, "state", "", "the `DIR` of its state, for this process alone; it is made if need be")
 	flags.StringVar(&o.listen, "listen", rollListen, "the `ADDR` to listen on; port 0 takes a free one")
 	flags.BoolVar(&o.verbose, "verbose", false, "log more")
@@ -130,7 +135,7 @@ func (a *app) rollServe(cmd *cobra.Command, o rollServeOptions) (err error) {
 	}
 	logger := a.Logger(o.verbose)
 	signer, err := roll.Open(roll.Config{Log: s.client, Policy: s.policy, Operators: options.Operators, LogOperator: options.LogOperator, Authority: options.Authority,
-		Products: products, Keys: keys, Every: every, Directory: o.state, Register: options.Register, Progress: options.Progress, Now: a.clock, Logger: logger})
+		Products: products, Keys: keys, Every: every, Poll: o.poll, Directory: o.state, Register: options.Register, Progress: options.Progress, Now: a.clock, Logger: logger})
 	if err != nil {
 		return errors.Join(rollFailure(err), listener.Close())
 	}

@@ -204,20 +204,7 @@ func (s *session) authorityChain(ctx context.Context) (*register.Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain := register.NewChain(entries.Origin)
-	for _, entry := range entries.Entries {
-		prepared, err := register.Prepare(entry.Envelope, nil)
-		if err != nil {
-			return nil, err
-		}
-		if err := chain.Add(entry.Index, prepared); err != nil {
-			return nil, err
-		}
-	}
-	if chain.Newest() == nil {
-		return nil, errors.New("the log's bundle of entry 0 holds no authority")
-	}
-	return chain, nil
+	return chainOf(entries)
 }
 
 // checkBundle reads a bundle and checks its inclusion proofs, and under a pinned

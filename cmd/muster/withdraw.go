@@ -150,24 +150,29 @@ func (a *app) withdraw(cmd *cobra.Command, what release.Type, which string, o *w
 
 // finishWithdrawal submits what is signed by enough, and says what else is missing.
 func (a *app) finishWithdrawal(cmd *cobra.Command, w *withdrawing, result *withdrawalJSON, o *withdrawOptions) error {
-	if w.authority == nil || w.target == nil {
-		return fail(exitcode.Unknown, "", "give --log, or --authority and the FILE of what is withdrawn",
-			fmt.Errorf("signed and kept in %s, but whether the signatures are enough cannot be told without the authority and what is withdrawn", o.out))
-	}
-	status := w.doc.signingStatus(&judge{authority: w.authority, target: w.target})
-	result.Complete = status.Complete
-	if !status.Complete {
-		if err := a.print(result, func(p *page) {
-			status.describeRoles(p)
-			p.line("not withdrawn yet: kept in %s", o.out)
-			status.describeNext(p, w.doc)
-		}); err != nil {
-			return err
-		}
-		return command.Verdict(exitcode.Refused)
-	}
 	o.submit.source = o.source.log
-	if o.submit.roll == "" && o.submit.source.url == "" && o.submit.source.policy == "" {
+	sends := o.submit.roll != "" || o.submit.source.url != "" || o.submit.source.policy != ""
+	if w.authority == nil || w.target == nil {
+		if !sends {
+			return fail(exitcode.Unknown, "", "give --log or --roll, or --authority and the FILE of what is withdrawn",
+				fmt.Errorf("signed and kept in %s, but whether the signatures are enough cannot be told without the authority and what is withdrawn", o.out))
+		}
+		a.say("whether the signatures are enough is for whom it is sent to")
+	} else {
+		status := w.doc.signingStatus(&judge{authority: w.authority, target: w.target})
+		result.Complete = status.Complete
+		if !status.Complete {
+			if err := a.print(result, func(p *page) {
+				status.describeRoles(p)
+				p.line("not withdrawn yet: kept in %s", o.out)
+				status.describeNext(p, w.doc)
+			}); err != nil {
+				return err
+			}
+			return command.Verdict(exitcode.Refused)
+		}
+	}
+	if !sends {
 		return a.print(result, func(p *page) {
 			p.line("signed by enough, and kept in %s; nothing is withdrawn before it is logged", o.out)
 			p.line("next: muster withdrawal submit %s --log URL", o.out)
@@ -177,7 +182,7 @@ func (a *app) finishWithdrawal(cmd *cobra.Command, w *withdrawing, result *withd
 	if err != nil {
 		return fmt.Errorf("signed and kept in %s, not submitted: %w", o.out, err)
 	}
-	result.Submitted, result.Roll = sent.submitted, sent.roll
+	result.Complete, result.Submitted, result.Roll = true, sent.submitted, sent.roll // whoever took it has judged it
 	return a.print(result, func(p *page) {
 		sent.describe(p)
 		p.field("kept in", "%s", o.out)

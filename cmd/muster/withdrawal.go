@@ -27,8 +27,9 @@ func (a *app) withdrawalCommand() *cobra.Command {
 type handedIn struct {
 	URL   string           `json:"url"`
 	State rollremote.State `json:"state"`
-	// Deadline is from when on no roll is signed without it.
-	Deadline string `json:"deadline"`
+	// Deadline is from when on no roll is signed without it; absent where it is in
+	// the log.
+	Deadline string `json:"deadline,omitempty"`
 }
 
 // sentWithdrawal is where a withdrawal has gone.
@@ -89,7 +90,11 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 	if answer.State == rollremote.StateRefused {
 		return nil, fail(exitcode.Refused, string(answer.Code), "draft and sign it again under the authority in force", fmt.Errorf("roll signer at %s: the log does not admit it: %s", o.roll, answer.Detail))
 	}
-	return &handedIn{o.roll, answer.State, release.FormatTime(answer.Deadline)}, nil
+	handed := &handedIn{URL: o.roll, State: answer.State}
+	if !answer.Deadline.IsZero() { // it is not in the log yet
+		handed.Deadline = release.FormatTime(answer.Deadline)
+	}
+	return handed, nil
 }
 
 func (s *sentWithdrawal) describe(p *page) {
@@ -103,6 +108,10 @@ func (s *sentWithdrawal) describe(p *page) {
 		p.line("handed in: withdrawal %s", s.digest)
 	}
 	if s.roll != nil {
+		if s.roll.Deadline == "" {
+			p.field("roll signer", "%s sees it in the log", s.roll.URL)
+			return
+		}
 		p.field("roll signer", "%s has it (%s), and signs no roll without it from %s on", s.roll.URL, s.roll.State, s.roll.Deadline)
 	}
 }
