@@ -27,10 +27,13 @@ const KindFalseRoll fork.Kind = "false-roll"
 // could show the signer a history without the withdrawal, and everybody else one
 // with it, and have the signer accused.
 //
-// What it does not show, for that takes every entry: log time. A withdrawal that a
-// log held back for more than 7 days of log time is void, and a roll that goes on
-// listing the release is right. Where the entries of the evidence themselves show
-// that, there is no evidence.
+// What it does not show, for that takes every entry: which entries are void. A
+// withdrawal that a log held back for more than 7 days of log time is void, and so
+// is one issued more than 92 days ahead of it; a roll that goes on listing the
+// release is right. Where the entries of the evidence themselves show either, there
+// is no evidence. A copy of an older version of the authority is void, too, and
+// looks as if it were in force again: a withdrawal by a key that was retired counts
+// here, and not in the log. Confirm replays the log, and tells.
 type FalseRoll struct {
 	// Bundle holds the entries under a checkpoint, and no anchors.
 	Bundle *bundle.Bundle
@@ -39,6 +42,14 @@ type FalseRoll struct {
 
 	options []register.Option
 }
+
+// How far issued may lie from log time (docs/formats/register.md). Log time never
+// falls, so where the roll is not void for its date, a withdrawal before it that is
+// not void was issued at most both together after the roll.
+const (
+	mostBehind = 7 * 24 * time.Hour
+	mostAhead  = 92 * 24 * time.Hour
+)
 
 // FalseRollShown is what the evidence shows.
 type FalseRollShown struct {
@@ -230,6 +241,8 @@ func (x *examination) contradicts() error {
 		return refuse("the withdrawal at index %d is not in the %d entries that the roll at index %d is of", x.withdrawal.index, roll.Size, x.roll.index)
 	case x.late():
 		return refuse("the withdrawal at index %d was issued more than 7 days before an entry that stands before it: it is void", x.withdrawal.index)
+	case withdrawal.Issued.After(roll.Issued.Add(mostBehind + mostAhead)):
+		return refuse("the withdrawal at index %d was issued more than 99 days after the roll at index %d: it is void, or the roll is for its date", x.withdrawal.index, x.roll.index)
 	}
 	if err := tlog.VerifyConsistency(roll.Size, x.checkpoint.Size, tlog.Hash(roll.Root), x.checkpoint.Root, x.Consistency); err != nil {
 		return refuse("the roll is of another tree: %v", err)
@@ -260,7 +273,6 @@ func (x *examination) covers() bool {
 // late reports a withdrawal that the evidence itself shows to be void: log time
 // was too far ahead of it.
 func (x *examination) late() bool {
-	const behind = 7 * 24 * time.Hour
 	var logTime time.Time
 	for _, link := range x.chain.Links() {
 		if issued := link.Authority.Issued; link.Index < x.withdrawal.index && issued.After(logTime) {
@@ -272,7 +284,7 @@ func (x *examination) late() bool {
 			logTime = issued
 		}
 	}
-	return x.withdrawal.withdrawal().Issued.Before(logTime.Add(-behind))
+	return x.withdrawal.withdrawal().Issued.Before(logTime.Add(-mostBehind))
 }
 
 // single fills the place of what stands once.

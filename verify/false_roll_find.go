@@ -68,3 +68,39 @@ func FalseRollEntries(state *register.State, index uint64, entry func(index uint
 	}
 	return nil, fmt.Errorf("the roll at index %d: %w", index, fork.ErrNoContradiction)
 }
+
+// Confirm judges evidence by all entries of its log, which the evidence does not
+// hold: state is that of a replay whose checkpoint extends the evidence's. Nil: each
+// entry but the roll is admitted, so that the withdrawal has effect, and the release
+// was not live at the roll's size.
+//
+// Errors: fork.ErrNoContradiction where the signer of the roll was right,
+// release.CodeCannotJudge where this program cannot judge every entry before the
+// roll's size, and those of Shown.
+func (e *FalseRoll) Confirm(state *register.State) error {
+	shown, err := e.Shown()
+	if err != nil {
+		return err
+	}
+	if state.Size() < shown.Size {
+		return fmt.Errorf("false roll: the replay has %d entries, want at least %d", state.Size(), shown.Size)
+	}
+	if undecided := state.Undecided(); len(undecided) > 0 && undecided[0] < shown.Roll.Size {
+		return fmt.Errorf("false roll: %w", release.Refuse(release.CodeCannotJudge, "", indexed(undecided[0]), "entries that this program can judge, up to the roll's size"))
+	}
+	for _, part := range e.Bundle.Entries {
+		record, there := state.Entry(part.Index)
+		if part.Index == shown.RollIndex || there && record.Status == register.StatusAdmitted {
+			continue
+		}
+		why := "no entry"
+		if record.Refusal != nil {
+			why = string(record.Refusal.Code)
+		}
+		return fmt.Errorf("false roll: %w: the log's other entries show %s to be %s: %s", fork.ErrNoContradiction, indexed(part.Index), record.Status, why)
+	}
+	if standing, known := state.WhyAt(shown.ReleaseIndex, shown.Roll.Size); !known || standing.Word == register.WordLive {
+		return fmt.Errorf("false roll: %w: the release at index %d was live at size %d", fork.ErrNoContradiction, shown.ReleaseIndex, shown.Roll.Size)
+	}
+	return nil
+}

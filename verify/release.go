@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 )
 
 // oneRelease finds the release that is judged: the one of highest index. All
@@ -29,10 +30,20 @@ func (j *judgement) oneRelease() finding {
 func (j *judgement) releaseSignatures() finding { return j.signed(j.releases) }
 func (j *judgement) imageSignatures() finding   { return j.signed(j.images) }
 
-// signed judges authority, role and signatures of entries, each at its index.
+// signed judges authority, role and signatures of entries, each at its index, and
+// that each was issued before its authority expired. Log time may have come to the
+// expiry before: that takes the entries that are not in the bundle.
 func (j *judgement) signed(entries []*entry) finding {
 	return each(entries, fmt.Sprintf("%d entries signed", len(entries)), func(e *entry) error {
-		return j.chain.CheckSigned(e.index, e.prepared, nil)
+		if err := j.chain.CheckSigned(e.index, e.prepared, nil); err != nil {
+			return err
+		}
+		issued, expires := e.prepared.Statement.Issued(), j.chain.At(e.index).Authority.Expires
+		if !issued.Before(expires) {
+			return release.Refuse(register.CodeAuthorityExpired, "predicate.issued", release.FormatTime(issued),
+				"before "+release.FormatTime(expires)+", when its authority expires")
+		}
+		return nil
 	})
 }
 
