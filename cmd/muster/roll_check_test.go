@@ -169,6 +169,72 @@ func TestRollCheckEvidence(t *testing.T) {
 	}
 }
 
+// image returns what entry 1 states.
+func (l *testLog) image(t *testing.T) *release.Image {
+	t.Helper()
+	envelope, err := release.ParseEnvelope(l.Entry(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	statement, err := release.ParseStatement(envelope.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return statement.Predicate.(*release.Image)
+}
+
+// imageDigest returns the payload digest of entry 1.
+func (l *testLog) imageDigest(t *testing.T) release.Digest {
+	t.Helper()
+	envelope, err := release.ParseEnvelope(l.Entry(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return envelope.PayloadDigest()
+}
+
+// TestRollCheckEvidenceOfAnImage: an image is withdrawn under a live release, and a
+// roll still lists the release: the evidence holds the image, too.
+func TestRollCheckEvidenceOfAnImage(t *testing.T) {
+	l, approved := newRollLog(t)
+	l.state(t, &release.Withdrawal{Issued: testTime, Authority: l.pin, Product: "acme/ai", Target: l.imageDigest(t), Reason: release.ReasonDefect}, release.RoleWithdraw)
+	l.state(t, l.roll(4, approved), release.RoleRoll)
+	file := filepath.Join(t.TempDir(), "false.fork")
+	checked := rollChecks(t, l, exitcode.Misbehaved, "--evidence", file)
+	if len(checked) != 1 || checked[0].True || checked[0].Evidence != file {
+		t.Fatalf("got %+v", checked)
+	}
+	site := l.site(l.Log, l.cosigned(l.Log, l.Size(), testTime.Add(time.Minute)))
+	policy := filepath.Join(t.TempDir(), "log.policy")
+	put(t, policy, l.policy.Marshal())
+	said := want(t, 0, "", "verify", "fork", file, "--policy", policy, "--log", site.serve(t))
+	if !matches(said.out, "confirmed +yes, by a replay of the log$") {
+		t.Errorf("got %s", said.out)
+	}
+}
+
+// TestRollCheckAccusesNoOther: a roll that lists what was withdrawn and is nobody's
+// word is false, and no evidence.
+func TestRollCheckAccusesNoOther(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*release.Roll)
+		role   release.RoleName
+	}{
+		"by a key of another role": {func(*release.Roll) {}, release.RoleRelease},
+		"of another log":           {func(r *release.Roll) { r.Origin = "log.example/other" }, release.RoleRoll},
+		"of another tree":          {func(r *release.Roll) { r.Root = release.Digest{1} }, release.RoleRoll},
+	} {
+		l, approved := newRollLog(t)
+		l.state(t, &release.Withdrawal{Issued: testTime, Authority: l.pin, Product: "acme/ai", Target: approved, Reason: release.ReasonDefect}, release.RoleWithdraw)
+		stated := l.roll(4, approved)
+		test.change(stated)
+		l.state(t, stated, test.role)
+		if checked := rollChecks(t, l, exitcode.Refused); len(checked) != 1 || checked[0].True || checked[0].Evidence != "" {
+			t.Errorf("%s: got %+v", name, checked)
+		}
+	}
+}
+
 // TestRollSignRefusesFalse: a draft that is false gets no signature, whoever signed it.
 func TestRollSignRefusesFalse(t *testing.T) {
 	l, approved := newRollLog(t)

@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
@@ -19,44 +19,41 @@ import (
 // size, and returns its file; empty where what is false about it proves nothing to
 // others.
 func (a *app) falseRoll(cmd *cobra.Command, l *rollLog, subject rollSubject, path string) (string, error) {
-	if !subject.logged {
+	if !subject.logged || subject.stated.Size > subject.index {
 		return "", nil
 	}
-	state := l.follower.State()
-	for _, listed := range subject.stated.Live {
-		index, ok := state.Lookup(listed)
-		if !ok || index >= subject.stated.Size || subject.stated.Size > subject.index {
-			continue
-		}
-		standing, _ := state.WhyAt(index, subject.stated.Size)
-		if standing.Word != register.WordWithdrawn {
-			continue
-		}
-		for _, withdrawal := range standing.By {
-			evidence, err := l.accuseRoll(cmd, subject.index, subject.stated.Size, index, withdrawal, a.registerOptions())
-			if errors.Is(err, fork.ErrNoContradiction) {
-				continue
-			}
-			if err != nil {
-				return "", fmt.Errorf("evidence against the roll at entry %d: %w", subject.index, err)
-			}
-			return a.writeFalseRoll(l, evidence, subject.index, path)
-		}
+	evidence, err := l.accuseRoll(cmd, subject, a.registerOptions())
+	// A roll that is refused for itself, such as one by a key of another role, is nobody's
+	// word: it is false, and accuses nobody.
+	if errors.Is(err, fork.ErrNoContradiction) || release.CodeOf(err) != "" {
+		return "", nil
 	}
-	return "", nil
+	if err != nil {
+		return "", fmt.Errorf("evidence against the roll at entry %d: %w", subject.index, err)
+	}
+	return a.writeFalseRoll(l, evidence, subject.index, path)
 }
 
-// accuseRoll builds the evidence: the authority chain, the release, the withdrawal and
-// the roll, under the checkpoint that was followed.
-func (l *rollLog) accuseRoll(cmd *cobra.Command, rollIndex, size, releaseIndex, withdrawal uint64, with []register.Option) (*verify.FalseRoll, error) {
+// accuseRoll builds the evidence of the entries that prove a roll false, under the
+// checkpoint that was followed.
+func (l *rollLog) accuseRoll(cmd *cobra.Command, subject rollSubject, with []register.Option) (*verify.FalseRoll, error) {
 	ctx, checkpoint := cmd.Context(), l.follower.Checkpoint()
-	tree := tlog.NewProverForRoot(checkpoint.Size, checkpoint.Root, l.session.client)
-	indices := append(l.follower.State().AuthorityChain(), releaseIndex, withdrawal, rollIndex)
-	slices.Sort(indices)
-	var entries []bundle.Entry
-	for _, index := range slices.Compact(indices) {
+	read := func(index uint64) ([]byte, error) {
 		number := index / tlog.TileWidth
-		read, err := l.session.client.ReadEntries(ctx, number, tlog.PartialWidth(0, number, checkpoint.Size))
+		tile, err := l.session.client.ReadEntries(ctx, number, tlog.PartialWidth(0, number, checkpoint.Size))
+		if err != nil {
+			return nil, err
+		}
+		return tile[index%tlog.TileWidth], nil
+	}
+	indices, err := verify.FalseRollEntries(l.follower.State(), subject.index, read)
+	if err != nil {
+		return nil, err
+	}
+	tree := tlog.NewProverForRoot(checkpoint.Size, checkpoint.Root, l.session.client)
+	var entries []bundle.Entry
+	for _, index := range indices {
+		envelope, err := read(index)
 		if err != nil {
 			return nil, err
 		}
@@ -64,9 +61,9 @@ func (l *rollLog) accuseRoll(cmd *cobra.Command, rollIndex, size, releaseIndex, 
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, bundle.Entry{Envelope: read[index%tlog.TileWidth], Inclusion: inclusion, Index: index})
+		entries = append(entries, bundle.Entry{Envelope: envelope, Inclusion: inclusion, Index: index})
 	}
-	consistency, err := tree.Consistency(ctx, size)
+	consistency, err := tree.Consistency(ctx, subject.stated.Size)
 	if err != nil {
 		return nil, err
 	}

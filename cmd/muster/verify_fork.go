@@ -20,6 +20,7 @@ const (
 	isEvidence  = "evidence"
 	notJudged   = "not-judged"  // nobody said whose keys to believe
 	otherAuthor = "another-pin" // evidence under an authority that is not the one pinned
+	refuted     = "refuted"     // all entries of the log show that the signer was right
 )
 
 // shownFork is the JSON of muster verify fork.
@@ -31,29 +32,39 @@ type shownFork struct {
 	// Authority is, of a false roll, the payload digest of entry 0.
 	Authority *release.Digest `json:"authority,omitempty"`
 	// Cosigned tells, of a false roll, whether the checkpoint meets the quorum.
-	Cosigned *bool  `json:"cosigned,omitempty"`
-	Result   string `json:"result"`
-	whom     string
+	Cosigned *bool `json:"cosigned,omitempty"`
+	// Confirmed tells, of a false roll, whether a replay of the log bore it out.
+	Confirmed *bool `json:"confirmed,omitempty"`
+	// Refuted says why a replay did not.
+	Refuted string `json:"refuted,omitempty"`
+	Result  string `json:"result"`
+	whom    string
 }
 
 func (a *app) verifyForkCommand() *cobra.Command {
-	var files trustFiles
+	var trust rollTrust
+	files := &trust.files
 	cmd := &cobra.Command{
-		Use:   "fork FILE" + fork.Extension + " --policy FILE",
+		Use:   "fork FILE" + fork.Extension + " --policy FILE [--log URL]",
 		Short: "judge evidence that a log, a witness or a roll's signer broke its promise",
 		Long: `Judges an evidence file of any kind offline by the keys of your policy, and says in
 words what it shows and who is accused. What it cannot show is who did it: a
 stolen key looks the same.
 
-With --requirements evidence about a roll has to be of the authority that they pin.
+Evidence about a roll cannot show which entries of the log are void, and void ones
+can make an honest signer look false: before you accuse anybody, confirm it with
+--log, which replays the log and judges the evidence by all its entries. With
+--requirements such evidence has to be of the authority that they pin.
 
-Exit codes: 0 it is evidence; 1 it is none; 3 nobody said whose keys to believe.`,
+Exit codes: 0 it is evidence; 1 it is none, or a replay refutes it; 3 nobody said whose
+keys to believe, or a replay does not tell; 4 the log contradicts the evidence's
+checkpoint, and evidence of that is in a file.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if files.policy == "" && files.requirements != "" {
+			if files.policy == "" && (files.requirements != "" || trust.url != "") {
 				return usage(cmd, errors.New("missing --policy: the log's key stands there"))
 			}
-			shown, err := a.judgeFork(cmd, args[0], &files)
+			shown, err := a.judgeFork(cmd, args[0], &trust)
 			if err != nil {
 				return err
 			}
@@ -69,13 +80,15 @@ Exit codes: 0 it is evidence; 1 it is none; 3 nobody said whose keys to believe.
 			return command.Verdict(exitcode.Refused)
 		},
 	}
+	cmd.Flags().StringVar(&trust.url, "log", "", "replay the log of this `URL`, and judge evidence about a roll by all its entries")
 	files.flags(cmd)
 	cmd.Flag("requirements").Usage = "the requirements file, whose pinned authority evidence about a roll has to be of"
 	return cmd
 }
 
 // judgeFork reads and judges an evidence file.
-func (a *app) judgeFork(cmd *cobra.Command, path string, files *trustFiles) (*shownFork, error) {
+func (a *app) judgeFork(cmd *cobra.Command, path string, trust *rollTrust) (*shownFork, error) {
+	files := &trust.files
 	data, err := a.readFile(path, "evidence", verify.MaxEvidence)
 	if err != nil {
 		return nil, err
@@ -88,6 +101,10 @@ func (a *app) judgeFork(cmd *cobra.Command, path string, files *trustFiles) (*sh
 	if err != nil {
 		return nil, forkFailure(path, err)
 	}
+	falseRoll, aboutRoll := evidence.(*verify.FalseRoll)
+	if trust.url != "" && !aboutRoll {
+		return nil, usage(cmd, fmt.Errorf("--log: evidence of kind %s shows all by itself, no replay adds to it", shown.Kind))
+	}
 	shown.Result = notJudged
 	if files.policy == "" {
 		return shown, nil
@@ -97,9 +114,9 @@ func (a *app) judgeFork(cmd *cobra.Command, path string, files *trustFiles) (*sh
 	if files.requirements == "" {
 		p, err = a.readPolicy(files.policy)
 	} else {
-		var trust *verify.Trust
-		if trust, err = files.read(a, cmd); err == nil {
-			p, requirements = trust.Policy(), trust.Requirements()
+		var read *verify.Trust
+		if read, err = files.read(a, cmd); err == nil {
+			p, requirements = read.Policy(), read.Requirements()
 		}
 	}
 	if err != nil {
@@ -109,15 +126,53 @@ func (a *app) judgeFork(cmd *cobra.Command, path string, files *trustFiles) (*sh
 		return nil, forkFailure(path, err)
 	}
 	shown.Result = isEvidence
-	if falseRoll, ok := evidence.(*verify.FalseRoll); ok {
+	if aboutRoll {
 		_, _, err := verifyCheckpoint(p, []byte(falseRoll.Bundle.Checkpoint))
 		cosigned := err == nil
 		shown.Cosigned = &cosigned
 		if requirements != nil && requirements.Authority != *shown.Authority {
 			shown.Result = otherAuthor
+		} else if trust.url != "" {
+			return shown, a.confirmFalseRoll(cmd, falseRoll, trust, shown)
 		}
 	}
 	return shown, nil
+}
+
+// confirmFalseRoll replays the log that evidence is of, and judges the evidence by all
+// entries.
+func (a *app) confirmFalseRoll(cmd *cobra.Command, e *verify.FalseRoll, trust *rollTrust, shown *shownFork) error {
+	kept, err := tlog.ParseCheckpoint([]byte(e.Bundle.Checkpoint))
+	if err != nil {
+		return err
+	}
+	l, err := a.replayRolls(cmd, trust)
+	if err != nil {
+		return err
+	}
+	defer l.session.client.Close()
+	newest := l.follower.Checkpoint()
+	if newest.Origin != kept.Origin {
+		return fail(exitcode.Usage, "other-origin", "", fmt.Errorf("the evidence is of %s, the log is %s", quote(kept.Origin), quote(newest.Origin)))
+	}
+	_, forked, err := relate(cmd.Context(), kept, newest, l.session.client)
+	if err != nil {
+		return err
+	}
+	if forked != nil {
+		return a.accuse(l.session.policy, forked, newest, checkpointOptions{})
+	}
+	switch err := e.Confirm(l.follower.State()); {
+	case errors.Is(err, fork.ErrNoContradiction):
+		shown.Result, shown.Refuted = refuted, err.Error()
+	case release.CodeOf(err) == release.CodeCannotJudge:
+		return fail(exitcode.Unknown, string(release.CodeCannotJudge), "use a newer muster", err)
+	case err != nil:
+		return err
+	default:
+		*shown.Confirmed = true
+	}
+	return nil
 }
 
 // policyKeys are those of all logs and witnesses.
@@ -181,7 +236,7 @@ func describeFalseRoll(e *verify.FalseRoll) (*shownFork, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := &shownFork{Kind: verify.KindFalseRoll, Origin: s.Origin, Authority: &s.Pin, whom: "whoever holds the keys that signed the roll"}
+	shown := &shownFork{Kind: verify.KindFalseRoll, Origin: s.Origin, Authority: &s.Pin, Confirmed: new(bool), whom: "whoever holds the keys that signed the roll"}
 	for _, key := range s.Accused {
 		shown.Accused = append(shown.Accused, key.String())
 	}
@@ -205,12 +260,31 @@ func (s *shownFork) words(p *page) {
 	if s.Cosigned != nil {
 		p.field("checkpoint", "%s", map[bool]string{true: "cosigned as your policy asks", false: "signed by the log, and not cosigned as your policy asks"}[*s.Cosigned])
 	}
+	if s.Confirmed != nil {
+		p.field("confirmed", "%s", s.confirmation())
+	}
 	switch s.Result {
 	case isEvidence:
+		if s.Confirmed != nil && !*s.Confirmed {
+			p.line("result: evidence, not confirmed. A stolen key looks the same")
+			return
+		}
 		p.line("result: evidence. A stolen key looks the same")
+	case refuted:
+		p.line("result: no evidence, the log's other entries show that the signer was right")
 	case otherAuthor:
 		p.line("result: no evidence for you, its authority is not the one that the requirements pin")
 	default:
 		p.line("result: unknown, give --policy to say whose keys to believe")
 	}
+}
+
+func (s *shownFork) confirmation() string {
+	switch {
+	case *s.Confirmed:
+		return "yes, by a replay of the log"
+	case s.Refuted != "":
+		return "no: " + s.Refuted
+	}
+	return "no: the file cannot show which entries are void; confirm by a replay, with --log, before you accuse anybody"
 }
