@@ -13,9 +13,10 @@ import (
 // verifier of OpenPGP and X.509, so that withdrawals so signed are admitted.
 var foreignVerifier = []register.Option{register.WithForeignVerifier(foreign.Verify)}
 
-// CheckKeys judges the OpenPGP and X.509 keys that an authority lists. The register
-// takes any bytes for such a key, and no verifier could ever use a malformed one:
-// whoever signs with it would be refused for ever. The error is a *release.Refusal.
+// CheckKeys judges the OpenPGP keys that an authority lists. The register takes any
+// bytes for such a key, and no verifier could ever use a malformed one: whoever signs
+// with it would be refused for ever. And it counts one key in two of them twice: no
+// role may have that. The error is a *release.Refusal.
 func CheckKeys(authority *release.Authority) error {
 	var ids []release.KeyID
 	for id := range authority.Keys {
@@ -33,7 +34,7 @@ func CheckKeys(authority *release.Authority) error {
 			return &release.Refusal{Code: release.CodeOf(err), Member: "predicate.keys." + id.String(), Err: err}
 		}
 	}
-	return nil
+	return foreign.CheckRoles(authority)
 }
 
 // checkKeys judges the keys of an authority of this log. One that names another log

@@ -3,6 +3,7 @@ package log_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
@@ -16,6 +17,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/eddsa"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/logtest"
@@ -417,10 +422,48 @@ func foreignRules(r *rules) {
 	f.register = nil // a version that has a verifier
 	f.start()
 	f.submit(entry)
-	for _, format := range []release.KeyFormat{release.FormatOpenPGP, release.FormatX509} {
-		bad := release.Key{Format: format, Public: []byte("no key of that format")}
-		r.refuses(f, release.CodeKey, f.issuer.Rotate(withdrawer(bad), func(a *release.Authority) { a.Version = 3 }))
+	bad := release.Key{Format: release.FormatOpenPGP, Public: []byte("no key of that format")}
+	r.refuses(f, release.CodeKey, f.issuer.Rotate(withdrawer(bad), func(a *release.Authority) { a.Version = 3 }))
+	for _, twice := range openPGPTwice(r) {
+		r.refuses(f, release.CodeListRepeated, f.issuer.Rotate(withdrawer(twice[0]), withdrawer(twice[1]), func(a *release.Authority) { a.Version = 3 }))
 	}
+}
+
+// openPGPTwice are pairs of keys that are one inside: two exports of an OpenPGP key;
+// an OpenPGP key and the same as Ed25519.
+func openPGPTwice(tb testing.TB) [][2]release.Key {
+	tb.Helper()
+	config := &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA, DefaultHash: crypto.SHA512}
+	entity, err := openpgp.NewEntity("Ana", "", "ana@example.com", config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	read := func() release.Key {
+		var out bytes.Buffer
+		if err := entity.Serialize(&out); err != nil {
+			tb.Fatal(err)
+		}
+		key, err := foreign.ParseOpenPGPKey(out.Bytes())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return key
+	}
+	first := read()
+	identity := entity.PrimaryIdentity()
+	identity.SelfSignature.CreationTime = identity.SelfSignature.CreationTime.Add(time.Hour) // as after a change of its expiry
+	if err := identity.SelfSignature.SignUserId(identity.UserId.Id, entity.PrimaryKey, entity.PrivateKey, config); err != nil {
+		tb.Fatal(err)
+	}
+	point, ok := entity.PrimaryKey.PublicKey.(*eddsa.PublicKey)
+	if !ok {
+		tb.Fatalf("a key of type %T", entity.PrimaryKey.PublicKey)
+	}
+	der, err := x509.MarshalPKIXPublicKey(ed25519.PublicKey(point.X))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return [][2]release.Key{{first, read()}, {first, {Format: release.FormatEd25519, Public: der}}}
 }
 
 // withdrawer gives a key the role withdraw beside those that have it.

@@ -44,8 +44,9 @@ func ParseKey(format KeyFormat, public []byte) (Key, error) {
 }
 
 // Check applies the rules of the key's format: one encoding, no weak key
-// (docs/formats/keys.md). The bytes of openpgp and x509 keys are only bounded:
-// whoever has a verifier for them judges them.
+// (docs/formats/keys.md). Of an x509 key that is the key in the certificate. The
+// bytes of openpgp keys are only bounded: whoever has a verifier for them judges
+// them.
 func (k Key) Check() error {
 	if len(k.Public) == 0 || len(k.Public) > maxPublicKey {
 		return Refuse(CodeKey, "", fmt.Sprintf("%d bytes", len(k.Public)), fmt.Sprintf("a public key of 1 to %d bytes", maxPublicKey))
@@ -59,7 +60,10 @@ func (k Key) Check() error {
 	case FormatMinisign:
 		_, err := parsePublicMinisign(k.Public)
 		return err
-	case FormatOpenPGP, FormatX509:
+	case FormatX509:
+		_, err := k.CertifiedKey()
+		return err
+	case FormatOpenPGP:
 		return nil
 	}
 	return Refuse(CodeValue, "", string(k.Format), "a key format: ed25519, ecdsa-p256, ecdsa-p384, rsa-pss-sha256, ssh, minisign, openpgp or x509")
@@ -72,9 +76,10 @@ func (k Key) ID() KeyID { return sha256.Sum256(k.Public) }
 // whatever format: two keys with one SPKI count once. The key itself is taken
 // as checked.
 //
-// For openpgp and x509 it is the SHA-256 of the public bytes, equal to ID: one
-// key in two such files, or in one of them and another format, counts twice.
-// Those formats stand only in roles withdraw and auditor.
+// For openpgp it is the SHA-256 of the public bytes, equal to ID: one key in two
+// such files, or in one of them and another format, counts twice. That format
+// stands only in roles withdraw and auditor, and a log admits no authority that
+// has one key in a role so (package log, CheckKeys).
 func (k Key) SPKI() (Digest, error) {
 	der := k.Public
 	switch k.Format {
@@ -90,6 +95,12 @@ func (k Key) SPKI() (Digest, error) {
 			return Digest{}, err
 		}
 		der = spkiOfEd25519(public.raw)
+	case FormatX509:
+		certified, err := k.CertifiedKey()
+		if err != nil {
+			return Digest{}, err
+		}
+		der = certified.Public
 	}
 	return sha256.Sum256(der), nil
 }

@@ -145,3 +145,19 @@ func FuzzMinisignSignature(f *testing.F) {
 		}
 	})
 }
+
+// TestMinisignModeIsNotSigned: known, and said in keys.md and signing.md. Whoever has
+// somebody sign 64 chosen bytes in the old mode has a signature over a payload.
+func TestMinisignModeIsNotSigned(t *testing.T) {
+	payload := []byte("payload")
+	key, sign := signerMinisign(t, "root1")
+	file := blake2b.Sum512(release.PAE(payload))
+	sig := sign("Ed", file[:])
+	if err := key.VerifyMessage(file[:], sig); err != nil {
+		t.Fatal(err)
+	}
+	sig[1] = 'D'
+	if err := key.Verify(payload, sig); err != nil {
+		t.Errorf("relabelled: %v: if this is refused now, say so in keys.md and signing.md", err)
+	}
+}

@@ -182,6 +182,11 @@ func worthSigning(doc *document) error {
 				problems = append(problems, fmt.Errorf("%s: key %s: %w", doc.path, id, err))
 			}
 		}
+		if len(problems) == 0 {
+			if err := foreign.CheckRoles(stated); err != nil {
+				return fmt.Errorf("%s: %w", doc.path, err)
+			}
+		}
 		return errors.Join(problems...)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/foreign"
 )
 
 const (
@@ -108,6 +109,9 @@ kinds and channels of a role (all of them).`,
 				return err
 			}
 			statement, err := release.NewAuthority(authority)
+			if err == nil {
+				err = foreign.CheckRoles(authority)
+			}
 			if err != nil {
 				return flagValue(cmd, err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/foreign"
 )
 
 type rotateOptions struct {
@@ -182,6 +183,9 @@ type rotationJSON struct {
 // draftRotation says what changes, and writes the draft.
 func (a *app) draftRotation(cmd *cobra.Command, from *inForce, to *release.Authority, o *rotateOptions) error {
 	statement, err := release.NewAuthority(to)
+	if err == nil {
+		err = foreign.CheckRoles(to)
+	}
 	if err != nil {
 		return flagValue(cmd, err)
 	}

@@ -3,8 +3,6 @@ package foreign
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
@@ -45,41 +43,29 @@ func ParseCertificate(data []byte) (key release.Key, err error) {
 	return key, Check(key)
 }
 
-// parseCertificate reads a certificate in DER. Its key is of a kind that package
-// release takes, by the same rules. Its issuer, dates and extensions are not
-// looked at.
-func parseCertificate(der []byte) (*x509.Certificate, error) {
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, refuseKey("", "the DER of one X.509 certificate", err)
-	}
-	inner, err := x509.MarshalPKIXPublicKey(certificate.PublicKey)
-	if err != nil || !bytes.Equal(inner, certificate.RawSubjectPublicKeyInfo) {
-		return nil, refuseKey(fmt.Sprintf("a certificate of a key of type %s", certificate.PublicKeyAlgorithm), "a certificate of an Ed25519, ECDSA P-256, ECDSA P-384 or RSA key in its one form", err)
-	}
-	if err := checkStandard(certificate.PublicKey); err != nil {
-		return nil, fmt.Errorf("the certificate's key: %w", err)
-	}
-	return certificate, nil
-}
-
 // verifyX509 verifies a signature by a certificate's key: Ed25519; ECDSA in DER over
-// the SHA-256 (P-256) or SHA-384 (P-384); RSASSA-PKCS1-v1_5 over the SHA-256.
+// the SHA-256 (P-256) or SHA-384 (P-384); RSASSA-PKCS1-v1_5 over the SHA-256. The
+// library is given the key alone: how it reads certificates does not matter.
 func verifyX509(key release.Key, message, sig []byte) error {
-	certificate, err := parseCertificate(key.Public)
+	certified, err := key.CertifiedKey()
 	if err != nil {
 		return refuseSignature(key, "one by a key that cannot be used", err)
 	}
 	hash := crypto.SHA256
-	if public, ok := certificate.PublicKey.(*ecdsa.PublicKey); ok {
+	switch certified.Format {
+	case release.FormatECDSAP256, release.FormatECDSAP384:
 		if !isSignatureDER(sig) {
 			return refuseSignature(key, fmt.Sprintf("%d bytes that are no ECDSA signature in DER", len(sig)), nil)
 		}
-		if public.Curve.Params().BitSize == 384 {
+		if certified.Format == release.FormatECDSAP384 {
 			hash = crypto.SHA384
 		}
 	}
-	public, err := rekorx509.NewPublicKey(bytes.NewReader(pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: key.Public})))
+	block, err := certified.MarshalPEM()
+	if err != nil {
+		return refuseSignature(key, "one by a key that cannot be used", err)
+	}
+	public, err := rekorx509.NewPublicKey(bytes.NewReader(block))
 	if err != nil {
 		return refuseSignature(key, "one by a key that cannot be used", err)
 	}

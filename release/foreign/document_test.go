@@ -45,6 +45,9 @@ func TestKeysDocument(t *testing.T) {
 		if got := key.ID().String(); got != blocks[1] {
 			t.Errorf("%s: key id %s, the document says %s", format, got, blocks[1])
 		}
+		if spki, err := key.SPKI(); format == release.FormatX509 && (err != nil || !strings.Contains(string(data), "\n    "+spki.String()+"\n")) {
+			t.Errorf("%s: SPKI %s, %v: not that of the document's key", format, spki, err)
+		}
 		if err := foreign.Verify(key, []byte("hello"), sig); err != nil {
 			t.Error(err)
 		}

@@ -3,26 +3,55 @@ package foreign
 import (
 	"fmt"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
 	"github.com/muster-log/muster/release"
 )
 
-// Check judges the public bytes of an OpenPGP or X.509 key: they are in their one
-// form, and the keys in them are of kinds and sizes that package release takes. It
-// checks a key of another format as release.Key.Check does. The error is a
-// *release.Refusal.
+// Check judges the public bytes of an OpenPGP key: they are in their one form, and
+// the keys in them are of kinds and sizes that package release takes. It checks a key
+// of another format as release.Key.Check does. The error is a *release.Refusal.
 func Check(key release.Key) (err error) {
 	defer refusePanic(&err, release.CodeKey)
 	if err := key.Check(); err != nil {
 		return err
 	}
-	switch key.Format {
-	case release.FormatOpenPGP:
+	if key.Format == release.FormatOpenPGP {
 		return checkOpenPGP(key.Public)
-	case release.FormatX509:
-		_, err := parseCertificate(key.Public)
-		return err
 	}
 	return nil
+}
+
+// SPKIs returns the SHA-256 of the SubjectPublicKeyInfo of every key that may stand
+// behind a key: of an OpenPGP key its primary key and its subkeys that sign, of
+// another the one of release.Key.SPKI. Who has one of two OpenPGP keys that share any
+// of them can have signed for both. The key itself is taken as checked.
+func SPKIs(key release.Key) (found []release.Digest, err error) {
+	defer refusePanic(&err, release.CodeKey)
+	if key.Format != release.FormatOpenPGP {
+		spki, err := key.SPKI()
+		return []release.Digest{spki}, err
+	}
+	read, err := readTransferable(key.Public)
+	if err != nil {
+		return nil, err
+	}
+	packets := []*packet.PublicKey{read.primary}
+	for _, subkey := range read.subkeys {
+		packets = append(packets, subkey.packet.(*packet.PublicKey))
+	}
+	for _, one := range packets {
+		inner, err := standardKey(one)
+		if err != nil {
+			return nil, err
+		}
+		spki, err := inner.SPKI()
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, spki)
+	}
+	return found, nil
 }
 
 // Verify checks a signature over PAE(payload) by a key of any format: OpenPGP and

@@ -124,7 +124,7 @@ func reduce(binary []byte) ([]byte, error) {
 	var out bytes.Buffer
 	for _, kept := range parts {
 		if key, ok := kept.packet.(*packet.PublicKey); ok {
-			if err := checkPacket(key); err != nil {
+			if _, err := standardKey(key); err != nil {
 				return nil, err
 			}
 		}
@@ -215,11 +215,12 @@ func (t *transferable) keep(of *part, sig *packet.Signature) error {
 // curves are those of ECDSA keys by what the library calls them.
 var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384()}
 
-// checkPacket holds one key to the rules that package release has for its kind.
-func checkPacket(key *packet.PublicKey) error {
+// standardKey returns one key in the format of its SubjectPublicKeyInfo, held to the
+// rules that package release has for its kind.
+func standardKey(key *packet.PublicKey) (release.Key, error) {
 	const want = "an OpenPGP key of version 4 that is RSA, Ed25519, ECDSA P-256 or ECDSA P-384"
 	if key.Version != 4 {
-		return refuseKey(fmt.Sprintf("a key of version %d", key.Version), want, nil)
+		return release.Key{}, refuseKey(fmt.Sprintf("a key of version %d", key.Version), want, nil)
 	}
 	var standard any
 	switch public := key.PublicKey.(type) {
@@ -229,34 +230,28 @@ func checkPacket(key *packet.PublicKey) error {
 		standard = stded25519.PublicKey(public.Point)
 	case *eddsa.PublicKey:
 		if len(public.X) != stded25519.PublicKeySize {
-			return refuseKey("a key of curve "+public.GetCurve().GetCurveName(), want, nil)
+			return release.Key{}, refuseKey("a key of curve "+public.GetCurve().GetCurveName(), want, nil)
 		}
 		standard = stded25519.PublicKey(public.X)
 	case *ecdsa.PublicKey:
 		name := public.GetCurve().GetCurveName()
 		curve, known := curves[name]
 		if !known {
-			return refuseKey("a key of curve "+name, want, nil)
+			return release.Key{}, refuseKey("a key of curve "+name, want, nil)
 		}
 		point, err := stdecdsa.ParseUncompressedPublicKey(curve, public.MarshalPoint())
 		if err != nil {
-			return refuseKey("", want, err)
+			return release.Key{}, refuseKey("", want, err)
 		}
 		standard = point
 	default:
-		return refuseKey(fmt.Sprintf("a key of algorithm %d", key.PubKeyAlgo), want, nil)
+		return release.Key{}, refuseKey(fmt.Sprintf("a key of algorithm %d", key.PubKeyAlgo), want, nil)
 	}
-	return checkStandard(standard)
-}
-
-// checkStandard holds a key of the standard library to the rules of package release.
-func checkStandard(public any) error {
-	der, err := x509.MarshalPKIXPublicKey(public)
+	der, err := x509.MarshalPKIXPublicKey(standard)
 	if err != nil {
-		return refuseKey(fmt.Sprintf("a key of type %T", public), "an RSA, Ed25519, ECDSA P-256 or ECDSA P-384 key", err)
+		return release.Key{}, refuseKey(fmt.Sprintf("a key of type %T", standard), want, err)
 	}
-	_, err = release.ParsePublicKeyPEM(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-	return err
+	return release.ParsePublicKeyPEM(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 // checkOpenPGP checks that public is what ParseOpenPGPKey keeps of a key, and that
