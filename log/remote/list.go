@@ -2,9 +2,8 @@ package remote
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 )
@@ -18,6 +17,10 @@ const (
 	// maxLive bounds the answer with everything that is live, in bytes: ten
 	// products, each with its 512 releases of a few images.
 	maxLive = 8 << 20
+	// maxProducts and maxReleases bound what is live: products, and releases of each,
+	// as many as a roll states.
+	maxProducts = 64
+	maxReleases = 512
 	// maxBy bounds the entries that are the reason of a standing.
 	maxBy = 1024
 	// maxListText bounds each text of a listed entry in bytes.
@@ -77,25 +80,38 @@ func (c *Client) List(ctx context.Context, query Query) (*Page, error) {
 		query.Limit = PageLimit
 	}
 	parameters.Set("limit", strconv.Itoa(query.Limit))
-	var document struct {
-		Size    *uint64  `json:"size"`
-		Entries []Listed `json:"entries"`
-		Next    *uint64  `json:"next"`
-	}
-	if err := c.getJSON(ctx, "api/v1/entries", parameters, maxPage, &document); err != nil {
-		return nil, err
-	}
+	var page Page
+	var size *uint64
+	err := c.getJSON(ctx, "api/v1/entries", parameters, maxPage, func(d *jsonReader, name string) error {
+		switch name {
+		case "size":
+			return d.value(&size)
+		case "next":
+			return d.value(&page.Next)
+		case "entries":
+			return d.list(query.Limit, func() error {
+				entry, err := d.listed()
+				page.Entries = append(page.Entries, entry)
+				return err
+			})
+		}
+		return d.skip()
+	})
 	bad := func(format string, args ...any) (*Page, error) {
 		return nil, fmt.Errorf("the log's list: %w: "+format, append([]any{ErrAnswer}, args...)...)
 	}
-	if document.Size == nil || len(document.Entries) > query.Limit {
-		return bad("no size, or %d entries, want at most %d", len(document.Entries), query.Limit)
+	switch {
+	case err != nil:
+		return nil, err
+	case size == nil:
+		return bad("no size")
 	}
-	below := *document.Size
+	page.Size = *size
+	below := page.Size
 	if query.Before != nil {
 		below = min(below, *query.Before)
 	}
-	for _, e := range document.Entries {
+	for _, e := range page.Entries {
 		if e.Index >= below {
 			return bad("entry %d after one below %d", e.Index, below)
 		}
@@ -103,14 +119,22 @@ func (c *Client) List(ctx context.Context, query Query) (*Page, error) {
 		if query.Type != "" && e.Type != query.Type || query.Product != "" && e.Product != query.Product || query.Channel != "" && e.Channel != query.Channel {
 			return bad("entry %d is not what was asked for", e.Index)
 		}
-		if err := e.check(); err != nil {
-			return bad("entry %d: %w", e.Index, err)
-		}
 	}
-	if document.Next != nil && (len(document.Entries) == 0 || *document.Next != below) {
-		return bad("the next page begins below %d, want %d", *document.Next, below)
+	if page.Next != nil && (len(page.Entries) == 0 || *page.Next != below) {
+		return bad("the next page begins below %d, want %d", *page.Next, below)
 	}
-	return &Page{*document.Size, document.Entries, document.Next}, nil
+	return &page, nil
+}
+
+// listed reads an entry, and holds it to what can be shown.
+func (d *jsonReader) listed() (entry Listed, err error) {
+	if err := d.value(&entry); err != nil {
+		return entry, err
+	}
+	if err := entry.check(); err != nil {
+		return entry, fmt.Errorf("entry %d: %w", entry.Index, err)
+	}
+	return entry, nil
 }
 
 // check holds the texts of an entry to what can be shown.
@@ -137,62 +161,72 @@ type Live struct {
 	Releases []Listed // by product, as the log lists them
 }
 
-// Live asks the log what is live; an empty product means all. A roll says the
-// same, signed.
+// Live asks the log what is live; an empty product means all, of a log that has at
+// most 64 which have something live. A roll says the same, signed.
 func (c *Client) Live(ctx context.Context, product string) (*Live, error) {
 	parameters := url.Values{}
 	if product != "" {
 		parameters.Set("product", product)
 	}
-	var document struct {
-		Size     *uint64 `json:"size"`
-		Products []struct {
-			Product  string   `json:"product"`
-			Releases []Listed `json:"releases"`
-		} `json:"products"`
-	}
-	if err := c.getJSON(ctx, "api/v1/live", parameters, maxLive, &document); err != nil {
-		return nil, err
-	}
+	live := &Live{Releases: []Listed{}}
+	var size *uint64
+	err := c.getJSON(ctx, "api/v1/live", parameters, maxLive, func(d *jsonReader, name string) error {
+		switch name {
+		case "size":
+			return d.value(&size)
+		case "products":
+			return d.list(maxProducts, func() error {
+				releases, err := d.liveProduct(product)
+				live.Releases = append(live.Releases, releases...)
+				return err
+			})
+		}
+		return d.skip()
+	})
 	bad := func(format string, args ...any) (*Live, error) {
 		return nil, fmt.Errorf("what the log says is live: %w: "+format, append([]any{ErrAnswer}, args...)...)
 	}
-	if document.Size == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case size == nil:
 		return bad("no size")
 	}
-	live := &Live{Size: *document.Size, Releases: []Listed{}}
-	for _, p := range document.Products {
-		if product != "" && p.Product != product {
-			return bad("another product than was asked for")
-		}
-		for _, r := range p.Releases {
-			r.Type, r.Product, r.Status, r.Standing, r.By = "release", p.Product, "admitted", "live", nil
-			if r.Index >= live.Size {
-				return bad("release %d at size %d", r.Index, live.Size)
-			}
-			if err := r.check(); err != nil {
-				return bad("release %d: %w", r.Index, err)
-			}
-			live.Releases = append(live.Releases, r)
+	live.Size = *size
+	for _, r := range live.Releases {
+		if r.Index >= live.Size {
+			return bad("release %d at size %d", r.Index, live.Size)
 		}
 	}
 	return live, nil
 }
 
-// getJSON reads a JSON document of at most limit bytes. Members that this program
-// does not know are passed over: the log may be newer.
-func (c *Client) getJSON(ctx context.Context, path string, parameters url.Values, limit int64, into any) error {
-	target := c.resolve(path)
-	target.RawQuery = parameters.Encode()
-	answer, err := c.do(ctx, http.MethodGet, target, nil, "", limit, []string{typeJSON})
-	if err != nil {
-		return err
+// liveProduct reads what is live of a product; an empty one: of any.
+func (d *jsonReader) liveProduct(asked string) ([]Listed, error) {
+	of := Listed{Type: "release", Status: "admitted", Standing: "live"}
+	var releases []Listed
+	err := d.object(func(name string) error {
+		switch name {
+		case "product":
+			return d.value(&of.Product)
+		case "releases":
+			return d.list(maxReleases, func() error {
+				r, err := d.listed()
+				r.Type, r.Status, r.Standing, r.By = of.Type, of.Status, of.Standing, nil
+				releases = append(releases, r)
+				return err
+			})
+		}
+		return d.skip()
+	})
+	if err == nil {
+		err = of.check()
 	}
-	if answer.status != http.StatusOK {
-		return answer.failure()
+	if err == nil && asked != "" && of.Product != asked {
+		err = errors.New("another product than was asked for")
 	}
-	if err := json.Unmarshal(answer.body, into); err != nil {
-		return fmt.Errorf("%s: %w: %w", shown(answer.url.String()), ErrAnswer, err)
+	for i := range releases {
+		releases[i].Product = of.Product
 	}
-	return nil
+	return releases, err
 }
