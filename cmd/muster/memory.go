@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,13 @@ func (a *app) judgeAndRemember(ctx context.Context, data []byte, trust *verify.T
 	if err != nil {
 		return nil, 0, memoryFailure(err)
 	}
-	verdict := verify.Bundle(data, trust, a.clock(), verify.WithMemory(remembered))
+	return a.remember(ctx, verify.Bundle(data, trust, a.clock(), verify.WithMemory(remembered)), data, trust, path, first)
+}
+
+// remember has the file remember what a verdict about a bundle learnt. The file may not
+// be as it was when the bundle was judged: where it then shows what the verdict does
+// not know, the bundle is judged anew. first: there was no file.
+func (a *app) remember(ctx context.Context, verdict *verify.Verdict, data []byte, trust *verify.Trust, path string, first bool) (*verify.Verdict, int, error) {
 	if first && verdict.Learned.Empty() {
 		return verdict, verdict.ExitCode(), nil // nothing is worth a file yet
 	}
@@ -42,9 +49,10 @@ func (a *app) judgeAndRemember(ctx context.Context, data []byte, trust *verify.T
 	if err != nil {
 		return nil, 0, memoryFailure(err)
 	}
-	if len(found) > len(verdict.Evidence) {
+	if slices.ContainsFunc(found, func(e *fork.Evidence) bool { return !holds(verdict.Evidence, e) }) {
 		// Another process has remembered meanwhile what contradicts this one.
-		if remembered, err = memory.Read(path); err != nil {
+		remembered, err := memory.Read(path)
+		if err != nil {
 			return nil, 0, memoryFailure(err)
 		}
 		verdict = verify.Bundle(data, trust, a.clock(), verify.WithMemory(remembered))
@@ -63,6 +71,15 @@ func (a *app) judgeAndRemember(ctx context.Context, data []byte, trust *verify.T
 		return verdict, exit, nil
 	}
 	return verdict, exitcode.Misbehaved, nil
+}
+
+// holds reports whether the same evidence is among others.
+func holds(all []*fork.Evidence, one *fork.Evidence) bool {
+	wanted, err := one.Marshal()
+	return err == nil && slices.ContainsFunc(all, func(e *fork.Evidence) bool {
+		data, err := e.Marshal()
+		return err == nil && bytes.Equal(data, wanted)
+	})
 }
 
 func memoryFailure(err error) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-log/muster/client/memory"
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/tlogtest"
+	"github.com/muster-log/muster/verify"
 )
 
 // remembering is a person who verifies with a memory.
@@ -111,7 +115,7 @@ func TestVerifyOfALyingWitness(t *testing.T) {
 	w := r.l.witnesses
 	lied := r.l.Checkpoint(4, w[0].At(testTime.Add(11*time.Minute)), w[1].At(testTime.Add(9*time.Minute)), w[2].At(testTime.Add(9*time.Minute)))
 	v := r.verify(lied, r.l.Log)
-	if v.code != exitcode.Verified || len(r.evidence()) != 1 || !matches(v.out, "consistency .*not counted, .*: w1$") || !strings.Contains(v.errOut, "witness-time") {
+	if v.code != exitcode.Verified || len(r.evidence()) != 1 || !matches(v.out, "not counted, .*: w1$") || !strings.Contains(v.errOut, "witness-time") {
 		t.Fatalf("got %d\n%s%s", v.code, v.out, v.errOut)
 	}
 	alone := r.l.Checkpoint(5, w[0].At(testTime.Add(20*time.Minute)), w[1].At(testTime.Add(20*time.Minute)))
@@ -122,6 +126,65 @@ func TestVerifyOfALyingWitness(t *testing.T) {
 	var fork shownFork
 	if err := json.Unmarshal([]byte(shown.out), &fork); err != nil || fork.Result != isEvidence || !slices.Equal(fork.Accused, []string{w[0].Key.Verifier().String()}) {
 		t.Errorf("got %s", shown.out)
+	}
+}
+
+// TestVerifyWhileAnotherRemembers: between judging and remembering another process
+// remembers the log's other history. The verdict knows of one piece of evidence, and
+// one other is found: the bundle is judged anew.
+func TestVerifyWhileAnotherRemembers(t *testing.T) {
+	r := newRemembering(t)
+	other := r.l.Fork(4)
+	for _, entry := range []string{"5", "6", "7"} {
+		r.l.Add([]byte(entry))
+		other.Add([]byte("not " + entry))
+	}
+	by := func(log *tlogtest.Log, size uint64, minutes ...int) *tlog.SignedCheckpoint {
+		var cosigned []tlogtest.At
+		for i, at := range minutes {
+			if at > 0 {
+				cosigned = append(cosigned, r.l.witnesses[i].At(testTime.Add(time.Duration(at)*time.Minute)))
+			}
+		}
+		return log.Checkpoint(size, cosigned...)
+	}
+	for _, checkpoint := range []*tlog.SignedCheckpoint{by(r.l.Log, 7, 10, 10, 10), by(r.l.Log, 4, 11, 7, 7)} { // w1 lies
+		if v := r.verify(checkpoint, r.l.Log); v.code != exitcode.Verified {
+			t.Fatalf("got %d\n%s%s", v.code, v.out, v.errOut)
+		}
+	}
+	var out, errOut bytes.Buffer
+	a := &app{Program: &command.Program{Name: "muster", Out: &out, ErrOut: &errOut}, clock: func() time.Time { return testTime.Add(20 * time.Minute) }}
+	p, err := a.readPolicy(r.flags[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	requirements, err := verify.ParseRequirements([]byte(r.l.requirements(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := verify.NewTrust(p, requirements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := r.l.Bundle(by(r.l.Log, 5, 0, 8, 8), nil, 0, 1, 2, 3).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	remembered, err := memory.Read(r.flags[5])
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := verify.Bundle(data, trust, a.clock(), verify.WithMemory(remembered))
+	if verdict.Result != verify.Pass || len(verdict.Evidence) != 1 {
+		t.Fatalf("got %s, %d pieces of evidence", verdict.Result, len(verdict.Evidence))
+	}
+	if meanwhile := r.verify(by(other, 5, 0, 8, 8), other); meanwhile.code != exitcode.Verified {
+		t.Fatalf("got %d\n%s%s", meanwhile.code, meanwhile.out, meanwhile.errOut)
+	}
+	anew, exit, err := a.remember(t.Context(), verdict, data, trust, r.flags[5], false)
+	if err != nil || exit != exitcode.Misbehaved || anew.Result != verify.Fail || !strings.Contains(errOut.String(), "same-size") {
+		t.Errorf("got exit code %d, %s, %v\n%s", exit, anew.Result, err, errOut.String())
 	}
 }
 
