@@ -6,7 +6,8 @@
 // of the directory that the caller names, no symbolic link is followed there, and
 // no file that is there is replaced. Servers are taken as hostile, too: an answer
 // is never read beyond the size that is stated, one that stops or drips is given
-// up, no redirect leaves https, and nothing is sent that tells who asks.
+// up, and so is one that begins again and again, after three times the file at most;
+// no redirect leaves https, and nothing is sent that tells who asks.
 //
 // A file in the making is NAME.part. It is kept when a transfer ends early, or
 // when the program is ended, and gone on with by a range request: of the same URL

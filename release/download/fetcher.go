@@ -26,6 +26,9 @@ const (
 	MinimumBytes = 64 << 10
 	// maxFruitless bounds attempts in a row that bring a URL's transfer no further.
 	maxFruitless = 5
+	// maxRounds bounds what one URL may send of a file in all attempts, in sizes of
+	// the file.
+	maxRounds = 3
 	// maxPause bounds the wait between two attempts, whatever the server asks for.
 	maxPause = 30 * time.Second
 	// maxRedirects bounds redirects: file hosts lead to storage, once or twice.

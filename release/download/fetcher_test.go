@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -431,6 +432,49 @@ func TestEndlessBody(t *testing.T) {
 	whole(t, directory, data)
 	if total := <-sent; total > 64<<20 {
 		t.Errorf("the server sent %d bytes before it was cut off", total)
+	}
+}
+
+// TestBeginningAgain: a server that passes over ranges, and one that does so every
+// other time, may not send a file over and over, each time with a little more of it.
+func TestBeginningAgain(t *testing.T) {
+	const size = 4 << 20
+	data := content(size)
+	for name, ranges := range map[string]func(request int) bool{
+		"never a range":      func(int) bool { return false },
+		"every second time":  func(request int) bool { return request%2 == 0 },
+		"two times of three": func(request int) bool { return request%3 != 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent atomic.Int64
+			furthest, requests := 0, 0
+			server := newHost(t, func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				first := 0
+				if from, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes="); ok && ranges(requests) {
+					first, _ = strconv.Atoi(strings.TrimSuffix(from, "-"))
+					w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, size-1, size))
+				}
+				w.Header().Set("Content-Length", strconv.Itoa(size-first))
+				if first > 0 {
+					w.WriteHeader(http.StatusPartialContent)
+				}
+				furthest = min(max(furthest, first)+MinimumBytes+1, size-1)
+				n, _ := w.Write(data[first:furthest])
+				sent.Add(int64(n))
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			})
+			got, err := fetchOne(t, fetcher(t, Options{}), t.TempDir(), artifact(data, server.URL+"/a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			refusedWith(t, got.Err, CodeNotFetched, "")
+			// What is sent and not read stands in buffers of the connection.
+			if got, most := sent.Load(), int64((maxRounds+2)*size); got > most {
+				t.Errorf("%d requests sent %d bytes of a file of %d, want at most %d", requests, got, size, most)
+			}
+		})
 	}
 }
 

@@ -88,6 +88,9 @@ type transfer struct {
 	hash   hash.Hash
 	origin string // the URL that the first byte in part is from; empty: of an earlier call
 	report progress.Reporter
+
+	arrived int64 // bytes that the URL which is asked now has sent, of all its attempts
+	again   bool  // the attempt began at the file's first byte, though there were others
 }
 
 // begin opens the part of an artifact, and hashes what is there of it. It returns

@@ -41,10 +41,14 @@ type later struct {
 func (e *later) Error() string { return e.err.Error() }
 
 // from fetches the rest of an artifact from one URL, in as many attempts as bring
-// it further. The error of the last attempt is returned.
+// it further, and at most maxRounds times its bytes in all: a server that begins again
+// and again, each time with a little more, would else send its square. The error of
+// the last attempt is returned.
 func (f *Fetcher) from(ctx context.Context, t *transfer, url string) error {
 	furthest, fruitless := t.done, 0
+	t.arrived = 0
 	for {
+		t.again = false
 		t.report.Start(t.name, t.size)
 		t.report.Add(t.done)
 		err := f.attempt(ctx, t, url)
@@ -74,7 +78,10 @@ func (f *Fetcher) from(ctx context.Context, t *transfer, url string) error {
 		if err == nil {
 			err = errors.New("got a part of what was asked for")
 		}
-		if t.done >= furthest+MinimumBytes {
+		if t.arrived > maxRounds*t.size+maxFruitless*MinimumBytes {
+			return giveUp("got %d bytes of a file of %d, which is not whole yet: %w", t.arrived, t.size, err)
+		}
+		if t.done >= furthest+MinimumBytes && !t.again {
 			furthest, fruitless = t.done, 0
 		} else if fruitless++; fruitless == maxFruitless {
 			return err
@@ -188,6 +195,7 @@ func (t *transfer) accept(response *http.Response, url string) (int64, error) {
 		}
 		// The whole file: the server has no ranges, or another file than before.
 		if t.done > 0 {
+			t.again = true
 			t.report.Done()
 			t.report.Start(t.name, t.size)
 		}
@@ -264,6 +272,7 @@ func (t *transfer) copy(body io.Reader, limit int64, arrived *atomic.Int64) erro
 		n, err := body.Read(buffer[:min(int64(len(buffer)), limit)])
 		if n > 0 {
 			arrived.Add(int64(n))
+			t.arrived += int64(n)
 			limit -= int64(n)
 			if err := t.write(buffer[:n]); err != nil {
 				return err
