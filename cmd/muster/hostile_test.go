@@ -11,6 +11,7 @@ import (
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/fork"
+	"github.com/muster-log/muster/tlog/tlogtest"
 )
 
 // TestLogCheckpoint follows a log with one file through what a log can answer.
@@ -22,6 +23,7 @@ func TestLogCheckpoint(t *testing.T) {
 		forked.Add([]byte("another history"))
 	}
 	later := testTime.Add(time.Hour)
+	at := func(witness int, when time.Time) tlogtest.At { return l.witnesses[witness].At(when) }
 	cases := []struct {
 		name      string
 		kept      []byte // nil: nothing is kept yet
@@ -36,6 +38,12 @@ func TestLogCheckpoint(t *testing.T) {
 		{"grown", l.cosigned(l.Log, 3, testTime), l.site(l.Log, l.cosigned(l.Log, 4, later)), exitcode.Verified, "", "extends size 3 in", ""},
 		{"two roots of one size", l.cosigned(l.Log, 4, testTime), l.site(forked, l.cosigned(forked, 4, later)), exitcode.Misbehaved, "fork-same-size", "signed two histories", fork.SameSize},
 		{"another beginning", l.cosigned(l.Log, 4, testTime), l.site(forked, l.cosigned(forked, 5, later)), exitcode.Misbehaved, "fork-prefix", "signed two histories", fork.Prefix},
+		{"one witness went back, others suffice", l.Checkpoint(3, at(0, later), at(1, testTime)).Marshal(), l.site(l.Log, l.Checkpoint(4, at(0, testTime), at(1, later), at(2, later)).Marshal()), exitcode.Verified, "",
+			"not counted +\"w1\", which cosigned a smaller tree after a larger one: .*evidence.fork$", fork.WitnessTime},
+		{"one witness went back, others do not", l.Checkpoint(3, at(0, later), at(1, testTime)).Marshal(), l.site(l.Log, l.Checkpoint(4, at(0, testTime), at(1, later)).Marshal()), exitcode.Misbehaved, "fork-witness-time",
+			"without it the policy's quorum .* is not met", fork.WitnessTime},
+		{"one witness went back, and the log forked", l.Checkpoint(4, at(0, later), at(1, testTime)).Marshal(), l.site(forked, forked.Checkpoint(5, at(0, testTime), at(1, later), at(2, later)).Marshal()), exitcode.Misbehaved, "fork-prefix",
+			"signed two histories", fork.Prefix},
 		{"smaller, and cosigned later", l.cosigned(l.Log, 4, testTime), l.site(l.Log, l.cosigned(l.Log, 3, later)), exitcode.Misbehaved, "fork-witness-time", "cosigned a smaller tree after a larger one", fork.WitnessTime},
 		{"smaller, from a cache", l.cosigned(l.Log, 4, later), l.site(l.Log, l.cosigned(l.Log, 3, testTime)), exitcode.Unknown, "older-checkpoint", "an older state", ""},
 		{"without its tiles", l.cosigned(l.Log, 3, testTime), l.site(l.Fork(0), l.cosigned(l.Log, 4, later)), exitcode.Unknown, "no-consistency", "do not show whether", ""},

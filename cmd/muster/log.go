@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,9 @@ func (a *app) logCheckpointCommand() *cobra.Command {
 		Long: `Fetches the log's newest checkpoint and verifies its signature and the quorum of
 cosignatures. With --against it is compared with a checkpoint that was kept before:
 the log must have grown from it. If the log signed two histories, the evidence is
-written to a file that anybody can check, and the exit code is 4.
+written to a file that anybody can check, and the exit code is 4. A witness that is
+found to lie about time is not counted, and evidence against it is written; the exit
+code is 4 where nothing is verified without it.
 
 Give the same file to --against and --out to follow a log: it is made at the first
 call, and moves on only to what extends it.`,
@@ -68,6 +71,15 @@ type againstAnother struct {
 	Size uint64 `json:"size"`
 	// Relation is one of relationFirst and its like.
 	Relation string `json:"relation"`
+	// Lying are witnesses that the comparison shows to lie about time, and that were
+	// not counted.
+	Lying []lyingWitness `json:"lying,omitempty"`
+}
+
+type lyingWitness struct {
+	Witness string `json:"witness"`
+	// Evidence is the file of the evidence.
+	Evidence string `json:"evidence"`
 }
 
 func (a *app) logCheckpoint(cmd *cobra.Command, o checkpointOptions) error {
@@ -94,6 +106,9 @@ func (a *app) logCheckpoint(cmd *cobra.Command, o checkpointOptions) error {
 		result.Against, err = a.compare(ctx, s, newest, cosignatures, o)
 		if err != nil {
 			return err
+		}
+		for _, lying := range result.Against.Lying {
+			result.Cosigned = slices.DeleteFunc(result.Cosigned, func(c cosignedBy) bool { return c.Witness == lying.Witness })
 		}
 	}
 	if o.out != "" {
@@ -136,6 +151,9 @@ func (a *app) printCheckpoint(r checkpointResult) error {
 			p.field(first(i, "cosigned by"), "%s at %s", quote(c.Witness), c.Time)
 		}
 		if r.Against != nil {
+			for _, lying := range r.Against.Lying {
+				p.field("not counted", "%s, which cosigned a smaller tree after a larger one: %s", quote(lying.Witness), lying.Evidence)
+			}
 			switch r.Against.Relation {
 			case relationFirst:
 				p.field("compared", "with nothing: %s is new, and holds it from now on", r.Against.File)

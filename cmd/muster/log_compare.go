@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/muster-log/muster/internal/exitcode"
@@ -44,37 +48,73 @@ func (a *app) compare(ctx context.Context, s *session, newest *tlog.SignedCheckp
 	if err != nil {
 		return nil, fail(exitcode.Refused, "checkpoint-signature", "", fmt.Errorf("kept checkpoint %s: %w", o.against, err))
 	}
-	if evidence := wrongTimes(kept, keptCosignatures, newest, cosignatures); evidence != nil {
-		return nil, a.accuse(s.policy, evidence, newest, o)
+	lying := wrongTimes(kept, keptCosignatures, newest, cosignatures)
+	relation, forked, err := relate(ctx, kept, newest, s.client)
+	if forked != nil {
+		return nil, a.accuse(s.policy, append([]*fork.Evidence{forked}, lying...), newest, o)
 	}
-	relation, evidence, err := relate(ctx, kept, newest, s.client)
+	if len(lying) == 0 {
+		if err != nil {
+			return nil, err
+		}
+		return &againstAnother{File: o.against, Size: kept.Size, Relation: relation}, nil
+	}
+	// A witness that lies stops no quorum of others, and counts for nothing: the result
+	// stands, as that of muster verify does, or nothing is verified and that is why.
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; besides, %w", a.accuse(s.policy, lying, newest, o), err)
 	}
-	if evidence != nil {
-		return nil, a.accuse(s.policy, evidence, newest, o)
+	if !metWithout(s.policy, cosignatures, lying) {
+		return nil, fmt.Errorf("%w; without it the policy's quorum %s is not met", a.accuse(s.policy, lying, newest, o), s.policy.Quorum)
 	}
-	return &againstAnother{File: o.against, Size: kept.Size, Relation: relation}, nil
+	against := &againstAnother{File: o.against, Size: kept.Size, Relation: relation}
+	paths, err := a.writePieces(s.policy, lying, newest, o)
+	for i, path := range paths {
+		witness := witnessOf(s.policy, lying[i])
+		a.say("witness %s cosigned a smaller tree after a larger one, and is not counted: the evidence is in %s, send it to the log's operator, monitors and users", quote(witness), path)
+		against.Lying = append(against.Lying, lyingWitness{witness, path})
+	}
+	return against, err
 }
 
-// wrongTimes finds a witness that cosigned the smaller checkpoint after the
+// wrongTimes finds the witnesses that cosigned the smaller checkpoint after the
 // larger one. A smaller checkpoint that is merely older is what a cache may hold.
-func wrongTimes(a *tlog.SignedCheckpoint, ofA []tlog.Cosignature, b *tlog.SignedCheckpoint, ofB []tlog.Cosignature) *fork.Evidence {
+func wrongTimes(a *tlog.SignedCheckpoint, ofA []tlog.Cosignature, b *tlog.SignedCheckpoint, ofB []tlog.Cosignature) []*fork.Evidence {
 	large, small := a, b
 	if a.Size < b.Size {
 		large, small = b, a
 	}
+	var all []*fork.Evidence
+	accused := map[string]bool{}
 	for _, first := range ofA {
-		for _, second := range ofB {
-			if !first.Key.Equal(second.Key) {
-				continue
-			}
-			if evidence, err := fork.NewWitnessTime(large, small, first.Key); err == nil {
-				return evidence
-			}
+		key := first.Key.String()
+		if accused[key] || !slices.ContainsFunc(ofB, func(c tlog.Cosignature) bool { return c.Key.Equal(first.Key) }) {
+			continue
+		}
+		if evidence, err := fork.NewWitnessTime(large, small, first.Key); err == nil {
+			accused[key] = true
+			all = append(all, evidence)
 		}
 	}
-	return nil
+	return all
+}
+
+// metWithout reports a quorum of witnesses that no evidence is against.
+func metWithout(p *policy.Policy, cosignatures []tlog.Cosignature, lying []*fork.Evidence) bool {
+	return p.Met(func(w policy.Witness) bool {
+		return slices.ContainsFunc(cosignatures, func(c tlog.Cosignature) bool { return c.Key.Equal(w.Key) }) &&
+			!slices.ContainsFunc(lying, func(e *fork.Evidence) bool { return e.Witness == w.Key.String() })
+	})
+}
+
+// witnessOf names the policy's witness that evidence is against.
+func witnessOf(p *policy.Policy, evidence *fork.Evidence) string {
+	for _, w := range p.Witnesses {
+		if w.Key.String() == evidence.Witness {
+			return w.Name
+		}
+	}
+	return evidence.Witness
 }
 
 // relate compares two checkpoints of one origin by the log's tiles. Evidence is
@@ -107,33 +147,60 @@ func relate(ctx context.Context, kept, newest *tlog.SignedCheckpoint, tiles tlog
 	return relationGrown, nil, nil
 }
 
-// accuse writes the evidence and ends the command with the code for it.
-func (a *app) accuse(p *policy.Policy, evidence *fork.Evidence, newest *tlog.SignedCheckpoint, o checkpointOptions) error {
-	accused := p.LogKeys(newest.Origin)
-	who := quote(newest.Origin) + " signed two histories"
-	if evidence.Kind == fork.WitnessTime {
-		accused = nil
-		for _, witness := range p.Witnesses {
-			accused = append(accused, witness.Key)
-		}
-		who = "a witness of " + quote(newest.Origin) + " cosigned a smaller tree after a larger one"
-	}
-	if err := evidence.Verify(accused...); err != nil {
-		return fmt.Errorf("the two checkpoints contradict each other, and the evidence does not hold: %w", err)
-	}
-	data, err := evidence.Marshal()
+// accuse writes pieces of evidence, the log's own first, and ends the command with the
+// code for it.
+func (a *app) accuse(p *policy.Policy, evidence []*fork.Evidence, newest *tlog.SignedCheckpoint, o checkpointOptions) error {
+	paths, err := a.writePieces(p, evidence, newest, o)
 	if err != nil {
 		return err
 	}
+	who, hint := quote(newest.Origin)+" signed two histories", "do not use this log; send the file to its witnesses, its monitors and its users, who can check it without you"
+	if evidence[0].Kind == fork.WitnessTime {
+		who = "a witness of " + quote(newest.Origin) + " cosigned a smaller tree after a larger one"
+		hint = "send the file to the log's operator, its monitors and its users, who can check it without you; ask again later"
+	}
+	return fail(exitcode.Misbehaved, "fork-"+string(evidence[0].Kind), hint,
+		fmt.Errorf("%s (%s): the evidence is in %s", who, evidence[0].Kind, strings.Join(paths, ", ")))
+}
+
+// writePieces checks pieces of evidence and writes them: the first where it is asked
+// for, others beside it under names made of their contents.
+func (a *app) writePieces(p *policy.Policy, pieces []*fork.Evidence, newest *tlog.SignedCheckpoint, o checkpointOptions) ([]string, error) {
 	path := o.evidence
 	if path == "" {
 		path = evidenceName(newest)
 	}
-	if err := writeNew(path, data, publicMode, o.force); err != nil {
+	keys := append(p.LogKeys(newest.Origin), p.WitnessKeys()...)
+	var paths []string
+	for i, evidence := range pieces {
+		if err := evidence.Verify(keys...); err != nil {
+			return paths, fmt.Errorf("the two checkpoints contradict each other, and the evidence does not hold: %w", err)
+		}
+		written := path
+		var err error
+		if i == 0 {
+			err = writeFirst(path, evidence, o.force)
+		} else {
+			written, err = writeEvidence(filepath.Dir(path), evidence)
+		}
+		if err != nil {
+			return paths, err
+		}
+		paths = append(paths, written)
+	}
+	return paths, nil
+}
+
+// writeFirst writes evidence to a file that may hold the same already.
+func writeFirst(path string, evidence *fork.Evidence, force bool) error {
+	data, err := evidence.Marshal()
+	if err != nil {
 		return err
 	}
-	return fail(exitcode.Misbehaved, "fork-"+string(evidence.Kind), "do not use this log; send the file to its witnesses, its monitors and its users, who can check it without you",
-		fmt.Errorf("%s (%s): the evidence is in %s", who, evidence.Kind, path))
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, data) {
+		return nil
+	}
+	return writeNew(path, data, publicMode, force)
 }
 
 // evidenceName makes a file name of an origin, which may hold anything.

@@ -160,7 +160,7 @@ func (a *app) confirmFalseRoll(cmd *cobra.Command, e *verify.FalseRoll, trust *r
 		return err
 	}
 	if forked != nil {
-		return a.accuse(l.session.policy, forked, newest, checkpointOptions{})
+		return a.accuse(l.session.policy, []*fork.Evidence{forked}, newest, checkpointOptions{})
 	}
 	switch err := e.Confirm(l.follower.State()); {
 	case errors.Is(err, fork.ErrNoContradiction):
