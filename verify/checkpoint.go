@@ -45,9 +45,15 @@ func (j *judgement) quorum() finding {
 		return fail("", err.Error())
 	}
 	j.cosignatures = cosignatures
+	// Who is proven to lie is known before any cosignature is counted.
+	j.readAnchors()
+	j.findLiars()
 	j.tally = j.count(cosignatures)
 	expected := "quorum " + p.Quorum + ", one vote for each operator, none for " + j.trust.requirements.LogOperator
 	found := describeVotes(j.tally)
+	if lying := j.lying(); lying != "" {
+		found += "; " + lying
+	}
 	if !j.tally.Met {
 		return fail(expected, found)
 	}
@@ -90,25 +96,50 @@ func (j *judgement) checkpointAge() finding {
 // stands in a bundle holds. Whether an anchor's quorum is met is for the checks
 // that rest on it.
 func (j *judgement) checkAnchors() finding {
-	for i, a := range j.bundle.Anchors {
-		where := fmt.Sprintf("anchor %d", i)
-		checkpoint, err := tlog.ParseCheckpoint([]byte(a.Checkpoint))
-		if err != nil {
-			return refused("", where, err)
-		}
-		if err := tlog.VerifyConsistency(checkpoint.Size, j.checkpoint.Size, checkpoint.Root, j.checkpoint.Root, a.Consistency); err != nil {
-			return refused("", where, err)
-		}
-		cosignatures := j.cosignatures
-		// An anchor may be the bundle's own checkpoint.
-		if cosignatures == nil || a.Checkpoint != j.bundle.Checkpoint {
-			if cosignatures, err = j.trust.policy.Verify(checkpoint); err != nil {
-				return refused("", where, err)
-			}
-		}
-		j.anchors = append(j.anchors, anchor{size: checkpoint.Size, root: checkpoint.Root, tally: j.count(cosignatures)})
+	j.readAnchors()
+	for i := range j.anchors {
+		j.anchors[i].tally = j.count(j.anchors[i].cosignatures)
+	}
+	if j.anchorFault != nil {
+		return *j.anchorFault
 	}
 	return pass("", fmt.Sprintf("%d anchors", len(j.anchors)))
+}
+
+// readAnchors checks proofs and signatures of the anchors, up to the first that is
+// refused, and counts nothing yet.
+func (j *judgement) readAnchors() {
+	if j.anchorsRead {
+		return
+	}
+	j.anchorsRead = true
+	for i, a := range j.bundle.Anchors {
+		one, err := j.readAnchor(a)
+		if err != nil {
+			fault := refused("", fmt.Sprintf("anchor %d", i), err)
+			j.anchorFault = &fault
+			return
+		}
+		j.anchors = append(j.anchors, one)
+	}
+}
+
+func (j *judgement) readAnchor(a bundle.Anchor) (anchor, error) {
+	checkpoint, err := tlog.ParseCheckpoint([]byte(a.Checkpoint))
+	if err != nil {
+		return anchor{}, err
+	}
+	if err := tlog.VerifyConsistency(checkpoint.Size, j.checkpoint.Size, checkpoint.Root, j.checkpoint.Root, a.Consistency); err != nil {
+		return anchor{}, err
+	}
+	cosignatures := j.cosignatures
+	// An anchor may be the bundle's own checkpoint.
+	if cosignatures == nil || a.Checkpoint != j.bundle.Checkpoint {
+		if cosignatures, err = j.trust.policy.Verify(checkpoint); err != nil {
+			return anchor{}, err
+		}
+	}
+	return anchor{note: checkpoint, size: checkpoint.Size, root: checkpoint.Root, cosignatures: cosignatures}, nil
 }
 
 func (j *judgement) inclusion() finding {

@@ -9,6 +9,7 @@ import (
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
 	"github.com/muster-log/muster/tlog/fork"
+	"github.com/muster-log/muster/tlog/memory"
 	"github.com/muster-log/muster/tlog/policy"
 )
 
@@ -44,7 +45,9 @@ type judgement struct {
 	checkpoint   *tlog.SignedCheckpoint
 	cosignatures []tlog.Cosignature // of the checkpoint, once log-signature has passed
 	tally        policy.Tally       // of the checkpoint
-	anchors      []anchor           // by size
+	anchors      []anchor           // by size, as far as they were read
+	anchorsRead  bool
+	anchorFault  *finding // about the first anchor that was refused; nil: none
 
 	authorities, releases, images, rolls []*entry // by index
 	chain                                *register.Chain
@@ -54,16 +57,19 @@ type judgement struct {
 	rollSince time.Time // what the roll's age counts from; zero: not known
 	deadline  time.Time
 
-	memory   *Memory          // nil: none
-	liars    map[string]bool  // witnesses, by verifier key; nil: not looked for yet
-	evidence []*fork.Evidence // found by consistency
+	memory     *Memory           // nil: none
+	comparison memory.Comparison // with the memory, once log-signature has passed
+	liars      map[string]bool   // witnesses, by verifier key
+	evidence   []*fork.Evidence  // against witnesses, and against the log once consistency was made
 }
 
 // anchor is an anchor of the bundle and what its checked cosignatures amount to.
 type anchor struct {
-	size  uint64
-	root  tlog.Hash
-	tally policy.Tally
+	note         *tlog.SignedCheckpoint
+	size         uint64
+	root         tlog.Hash
+	cosignatures []tlog.Cosignature
+	tally        policy.Tally
 }
 
 // entry is an entry of the bundle, decoded.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/tlogtest"
@@ -20,12 +22,21 @@ func TestMemoryOfTheAuthority(t *testing.T) {
 		return func(a *release.Authority) { a.Limits.ReleaseDays = days }
 	}
 	s.rotate(rotation(80))
-	after := s.log.Bundle(s.checkpoint(5), nil, 0, 1, 2, 3, 4)
+	unused := s.log.Bundle(s.checkpoint(5), nil, 0, 1, 2, 3, 4)
+	renew := func(r *release.Release) { r.NotAfter = r.NotAfter.Add(day) }
+	renewed, _ := s.release(s.imagesOf(3), renew)
+	after := s.log.Bundle(s.checkpoint(6), nil, 0, 1, 2, 3, 4, renewed)
 	c := s.client()
 	wantPass(t, c.see(before))
-	wantPass(t, c.see(after))
-	if got := c.memory.Authorities(); len(got) != 1 || got[0].Version != 2 || got[0].Digest != s.inForce || got[0].Pin != s.pin {
+	// Nothing is signed under version 2 yet: that it was ever in force is not shown.
+	wantPass(t, c.see(unused))
+	if got := c.memory.Authorities(); len(got) != 1 || got[0].Version != 1 || got[0].Digest != s.pin {
 		t.Errorf("remembered %+v", got)
+	}
+	wantPass(t, c.see(after))
+	want := []verify.Remembered{{Pin: s.pin, Version: 2, Digest: s.inForce, Chains: []verify.RememberedChain{{Origin: siteOrigin, Indices: []uint64{4}}}}}
+	if diff := cmp.Diff(want, c.memory.Authorities()); diff != "" {
+		t.Errorf("remembered (-want +got):\n%s", diff)
 	}
 	// A rotation left out, and a checkpoint from before it.
 	wantFail(t, c.see(s.at(5)), verify.CodeAuthorityVersion)
@@ -42,10 +53,11 @@ func TestMemoryOfTheAuthority(t *testing.T) {
 	wantStatus(t, other.see(elsewhere.at(4)), verify.Fail, verify.CodeAuthorityVersion, verify.StatusFail)
 	// Another version 2, which the root signed too.
 	forked.rotate(rotation(70))
-	wantStatus(t, c.see(forked.log.Bundle(forked.checkpoint(5), nil, 0, 1, 2, 3, 4)), verify.Fail, verify.CodeAuthorityVersion, verify.StatusFail)
+	forked.release(s.imagesOf(3), renew)
+	wantStatus(t, c.see(forked.log.Bundle(forked.checkpoint(6), nil, 0, 1, 2, 3, 4, 5)), verify.Fail, verify.CodeAuthorityVersion, verify.StatusFail)
 	// And a version 3 after that other one is no way out.
 	forked.rotate(rotation(60))
-	wantFail(t, c.see(forked.log.Bundle(forked.checkpoint(6), nil, 0, 1, 2, 3, 4, 5)), verify.CodeAuthorityVersion)
+	wantFail(t, c.see(forked.log.Bundle(forked.checkpoint(7), nil, 0, 1, 2, 3, 4, 5, 6)), verify.CodeAuthorityVersion)
 	if got := c.memory.Authorities(); got[0].Version != 2 || got[0].Digest != s.inForce {
 		t.Errorf("remembered %+v", got)
 	}
@@ -82,6 +94,7 @@ func TestMemoryOfTheRoll(t *testing.T) {
 	s.requirements.RollMaxAge = siteDuration(t, "none")
 	wantStatus(t, c.see(without), verify.Unknown, verify.CodeNewerRoll, verify.StatusNotChecked)
 	// A release that is newer than the roll that is remembered is not in it.
+	s.clock = s.clock.Add(time.Second)
 	later, _ := s.release(s.imagesOf(3), func(r *release.Release) { r.Version, r.NotAfter = "2026.12", s.clock.Add(70*day) })
 	fresh := s.log.Bundle(s.checkpoint(s.log.Size()), nil, 0, 1, 2, later)
 	wantStatus(t, c.see(fresh), verify.Pass, verify.CodeNewerRoll, verify.StatusPass)

@@ -9,17 +9,18 @@ import (
 
 	"github.com/muster-log/muster/internal/strictjson"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/memory"
 )
 
 // MaxMemory is the greatest size of a memory file in bytes.
-const MaxMemory = memory.MaxSize + maxPins*maxRolls*(maxLive*80+1<<10)
+const MaxMemory = memory.MaxSize + maxPins*(maxRolls*(maxLive*80+1<<10)+maxChains*(6*tlog.MaxKeyName+maxAuthorityVersion*17+64))
 
 // memoryLimits bound the JSON of a memory while it is read: its depth, and the
 // values of the largest.
 var memoryLimits = strictjson.Limits{
 	Depth:  8,
-	Values: 1<<16 + maxPins*(8+maxRolls*(10+2*maxLive)),
+	Values: 1<<16 + maxPins*(8+maxRolls*(11+2*maxLive)+maxChains*(3+maxAuthorityVersion)),
 }
 
 // ParseMemory reads what Memory.Marshal wrote: at most MaxMemory bytes, strictly.
@@ -73,11 +74,26 @@ func (m *Memory) readPin(v strictjson.Value) error {
 		return fmt.Errorf("digest: %w", err)
 	}
 	p.version = memoryVersion(v.Member("version"))
+	for i, element := range v.Member("chains").Elements() {
+		chain := chainPlaces{origin: element.Member("origin").Text()}
+		for _, index := range element.Member("indices").Elements() {
+			chain.indices = append(chain.indices, index.Uint())
+		}
+		if _, there := p.chain(chain.origin); there {
+			return fmt.Errorf("chains[%d]: origin %s twice", i, quote(chain.origin))
+		}
+		if err := p.place(chain); err != nil {
+			return fmt.Errorf("chains[%d]: %w", i, err)
+		}
+	}
 	for i, element := range v.Member("rolls").Elements() {
 		roll := remembered{product: element.Member("product").Text(), version: memoryVersion(element.Member("version")),
 			index: element.Member("index").Uint(), size: element.Member("size").Uint()}
 		if roll.digest, err = memoryDigest(element.Member("digest")); err != nil {
 			return fmt.Errorf("rolls[%d].digest: %w", i, err)
+		}
+		if roll.issued, err = release.ParseTime(element.Member("issued").Text()); err != nil {
+			return fmt.Errorf("rolls[%d].issued: %w", i, err)
 		}
 		for n, listed := range element.Member("live").Elements() {
 			digest, err := memoryDigest(listed)
@@ -118,11 +134,18 @@ func (m *Memory) Marshal() ([]byte, error) {
 		}
 		out = append(out, comma(i)+`{"authority":`...)
 		out = appendDigest(out, p.pin)
-		out = append(out, `,"digest":`...)
+		out = append(out, `,"chains":[`...)
+		for n, chain := range p.chains {
+			if err := chain.check(p.version); err != nil {
+				return nil, fmt.Errorf("memory: authorities[%d].chains[%d]: %w", i, n, err)
+			}
+			out = chain.append(append(out, comma(n)...))
+		}
+		out = append(out, `],"digest":`...)
 		out = appendDigest(out, p.digest)
 		out = append(out, `,"rolls":[`...)
 		for n, roll := range p.rolls {
-			if err := roll.check(); err != nil {
+			if err := roll.check(p.version); err != nil {
 				return nil, fmt.Errorf("memory: authorities[%d].rolls[%d]: %w", i, n, err)
 			}
 			out = append(out, comma(n)...)
@@ -142,10 +165,38 @@ func (m *Memory) Marshal() ([]byte, error) {
 	return out, nil
 }
 
-func (r *remembered) check() error {
+// check refuses places that no chain up to a version has.
+func (c *chainPlaces) check(version int) error {
+	if len(c.indices) < 1 || len(c.indices) > version-1 {
+		return fmt.Errorf("got %d indices, want 1 to %d: of the versions from 2 on", len(c.indices), version-1)
+	}
+	before := uint64(0)
+	for i, index := range c.indices {
+		if index <= before || index > strictjson.MaxInteger {
+			return fmt.Errorf("indices[%d]: got %d after %d, want indices that rise, up to 2^53-1", i, index, before)
+		}
+		before = index
+	}
+	if len(c.origin) > tlog.MaxKeyName {
+		return fmt.Errorf("origin of %d bytes, want at most %d", len(c.origin), tlog.MaxKeyName)
+	}
+	return tlog.CheckKeyName(c.origin)
+}
+
+func (c *chainPlaces) append(out []byte) []byte {
+	out = append(out, `{"indices":[`...)
+	for i, index := range c.indices {
+		out = strconv.AppendUint(append(out, comma(i)...), index, 10)
+	}
+	out = append(out, `],"origin":`...)
+	return append(strictjson.AppendString(out, c.origin), '}')
+}
+
+// check refuses a roll that no rules make, or under a version above the highest.
+func (r *remembered) check(highest int) error {
 	ascending := slices.IsSortedFunc(r.live, release.Digest.Compare) && len(slices.Compact(slices.Clone(r.live))) == len(r.live)
-	if r.version < 1 || r.index > strictjson.MaxInteger || r.size > r.index || len(r.live) > maxLive || !ascending {
-		return fmt.Errorf("got version %d, index %d, size %d, %d live, want a roll of the rules, its list ascending", r.version, r.index, r.size, len(r.live))
+	if r.version < 1 || r.version > highest || r.index > strictjson.MaxInteger || r.size > r.index || len(r.live) > maxLive || !ascending {
+		return fmt.Errorf("got version %d, index %d, size %d, %d live, want a roll of the rules, under version 1 to %d, its list ascending", r.version, r.index, r.size, len(r.live), highest)
 	}
 	return checkText(r.product)
 }
@@ -155,6 +206,8 @@ func (r *remembered) append(out []byte) []byte {
 	out = appendDigest(out, r.digest)
 	out = append(out, `,"index":`...)
 	out = strconv.AppendUint(out, r.index, 10)
+	out = append(out, `,"issued":`...)
+	out = strictjson.AppendString(out, release.FormatTime(r.issued))
 	out = append(out, `,"live":[`...)
 	for i, digest := range r.live {
 		out = appendDigest(append(out, comma(i)...), digest)

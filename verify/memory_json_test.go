@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog"
@@ -69,12 +70,12 @@ func TestMemoryIsBounded(t *testing.T) {
 			if p > 0 {
 				text += ","
 			}
-			text += fmt.Sprintf(`{"authority":{"sha256":"%064x"},"digest":{"sha256":"%064x"},"rolls":[`, p, p)
+			text += fmt.Sprintf(`{"authority":{"sha256":"%064x"},"chains":[],"digest":{"sha256":"%064x"},"rolls":[`, p, p)
 			for r := range products {
 				if r > 0 {
 					text += ","
 				}
-				text += fmt.Sprintf(`{"digest":{"sha256":"%064x"},"index":9,"live":[],"product":"acme/%03d","size":8,"version":1}`, r, r)
+				text += fmt.Sprintf(`{"digest":{"sha256":"%064x"},"index":9,"issued":"2026-11-01T09:00:00Z","live":[],"product":"acme/%03d","size":8,"version":1}`, r, r)
 			}
 			text += `],"version":1}`
 		}
@@ -114,15 +115,20 @@ func sampleMemory(tb testing.TB) *verify.Memory {
 func TestMemoryFileIsStrict(t *testing.T) {
 	good := memoryText(t, sampleMemory(t))
 	for name, change := range map[string][2]string{
-		"white space":         {`{"authorities":`, `{ "authorities":`},
-		"an unknown member":   {`,"logs":`, `,"hint":1,"logs":`},
-		"no logs":             {`,"logs":[`, `,"log":[`},
-		"no version":          {`"version":1}],"version":1`, `"version":1}],"version":0`},
-		"a version too high":  {`"version":1}],"version":1`, `"version":1}],"version":33`},
-		"a roll of its index": {`"size":4`, `"size":5`},
-		"no product":          {`"product":"acme/ai"`, `"product":""`},
-		"a digest too short":  {`"sha256":"`, `"sha256":"0`},
-		"rolls as a number":   {`"rolls":[`, `"rolls":1,"x":[`},
+		"white space":                {`{"authorities":`, `{ "authorities":`},
+		"an unknown member":          {`,"logs":`, `,"hint":1,"logs":`},
+		"no logs":                    {`,"logs":[`, `,"log":[`},
+		"no version":                 {`"version":1}],"version":1`, `"version":1}],"version":0`},
+		"a version too high":         {`"version":1}],"version":1`, `"version":1}],"version":33`},
+		"a roll of its index":        {`"size":4`, `"size":5`},
+		"no product":                 {`"product":"acme/ai"`, `"product":""`},
+		"a roll of no version":       {`"version":1}],"version":1`, `"version":0}],"version":1`},
+		"a roll above the authority": {`"version":1}],"version":1`, `"version":2}],"version":1`},
+		"an issued in another form":  {`"issued":"2026-11-01T09:00:00Z"`, `"issued":"2026-11-01T10:00:00+01:00"`},
+		"a place of no version":      {`"chains":[]`, `"chains":[{"indices":[4],"origin":"log.example/acme"}]`},
+		"a chain without places":     {`"chains":[]`, `"chains":[{"indices":[],"origin":"log.example/acme"}]`},
+		"a digest too short":         {`"sha256":"`, `"sha256":"0`},
+		"rolls as a number":          {`"rolls":[`, `"rolls":1,"x":[`},
 	} {
 		changed := strings.Replace(good, change[0], change[1], 1)
 		if changed == good {
@@ -143,6 +149,11 @@ func TestMemoryFileIsStrict(t *testing.T) {
 func FuzzParseMemory(f *testing.F) {
 	f.Add([]byte(memoryText(f, &verify.Memory{})))
 	f.Add([]byte(memoryText(f, sampleMemory(f))))
+	s, rotated, _, _ := movedRotation(f)
+	c := s.client()
+	c.see(s.bundleUnder(rotated))
+	f.Add([]byte(memoryText(f, c.memory)))
+	judge := judges(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := verify.ParseMemory(data)
 		if err != nil {
@@ -154,7 +165,41 @@ func FuzzParseMemory(f *testing.F) {
 		if _, err := (&verify.Memory{}).Merge(m); err != nil {
 			t.Errorf("does not fit into an empty one: %v", err)
 		}
+		judge(t, m)
 	})
+}
+
+// judges returns what judges bundles with and without a roll and a rotation with a
+// memory: whatever that holds, there is a verdict, and what is learnt fits.
+func judges(tb testing.TB) func(t *testing.T, m *verify.Memory) {
+	s := newSite(tb)
+	anchor := s.live()
+	now := s.clock.Add(time.Hour)
+	bundles := [][]byte{s.staple(anchor, 0, 1, 2, 3), s.staple(anchor, 0, 1, 2, 3, 4)}
+	rotated := s.rotate(func(a *release.Authority) { a.Limits.ReleaseDays = 80 })
+	at, _ := s.release(s.imagesOf(3), func(r *release.Release) { r.NotAfter = r.NotAfter.Add(day) })
+	bundles = append(bundles, s.staple(anchor, 0, 1, 2, rotated, at))
+	s.requirements.RollMaxAge = siteDuration(tb, "none")
+	trust := trustOf(tb, s)
+	return func(t *testing.T, m *verify.Memory) {
+		t.Helper()
+		for _, data := range bundles {
+			v := verify.Bundle(data, trust, now, verify.WithMemory(m))
+			if _, err := v.Marshal(); err != nil {
+				t.Fatal(err)
+			}
+			joined, err := verify.ParseMemory([]byte(memoryText(t, m)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := joined.Merge(v.Learned); err != nil && !errors.Is(err, memory.ErrFull) {
+				t.Fatal(err)
+			}
+			if memoryText(t, joined) == "" {
+				t.Error("nothing is left")
+			}
+		}
+	}
 }
 
 // TestDocumentedMemory: the example of the documentation is what this code writes.

@@ -201,34 +201,79 @@ func TestMemoryOfALyingWitness(t *testing.T) {
 	wantPass(t, s.client().see(lone))
 }
 
-// TestMemoryOfAWitnessThatLiesInAnAnchor: its cosignature of the checkpoint counts
-// for nothing either.
-func TestMemoryOfAWitnessThatLiesInAnAnchor(t *testing.T) {
+// TestAWitnessThatLiesInAnAnchor: its cosignature of the checkpoint counts for
+// nothing either, at once and not from the next verdict on, with and without
+// anything remembered.
+func TestAWitnessThatLiesInAnAnchor(t *testing.T) {
 	s := newSite(t).standard()
 	s.padded(20)
 	s.clock = s.clock.Add(time.Hour)
-	c := s.client()
-	wantPass(t, c.see(s.at(20)))
-	s.clock = s.clock.Add(time.Minute)
+	seen := s.at(20)
 	shown := func(numbers ...int) *bundle.Bundle {
-		anchor := s.log.Checkpoint(10, s.witnesses[0].At(s.clock), s.witnesses[1].At(siteStart)) // w1 cosigned 20 before
+		anchor := s.log.Checkpoint(10, s.witnesses[0].At(s.clock.Add(time.Minute)), s.witnesses[1].At(siteStart)) // w1 cosigned 20 before
 		return s.log.Bundle(s.checkpoint(20, numbers...), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3)
 	}
-	before := memoryText(t, c.memory)
-	v := c.see(shown(1, 2))
-	wantFail(t, v, verify.CodeConsistency)
-	if len(v.Evidence) != 1 || v.Evidence[0].Verify(s.witnesses[0].Key.Verifier()) != nil {
-		t.Fatalf("evidence %v", v.Evidence)
+	lies := func(v *verify.Verdict) {
+		t.Helper()
+		if len(v.Evidence) != 1 || v.Evidence[0].Verify(s.witnesses[0].Key.Verifier()) != nil {
+			t.Errorf("evidence %v", v.Evidence)
+		}
 	}
-	wantFail(t, c.see(shown(1, 2)), verify.CodeQuorum)
-	fresh, err := verify.ParseMemory([]byte(before))
-	if err != nil {
-		t.Fatal(err)
+	knowing, fresh := s.client(), s.client()
+	wantPass(t, knowing.see(seen))
+	for range 2 {
+		for _, v := range []*verify.Verdict{knowing.see(shown(1, 2)), fresh.see(shown(1, 2)), s.judge(marshal(t, shown(1, 2)))} {
+			wantFail(t, v, verify.CodeQuorum)
+			lies(v)
+		}
 	}
-	v = (&client{s, fresh}).see(shown(1, 2, 3))
+	// What nobody knew before is remembered where the log is, quorum or none.
+	if got := len(knowing.memory.Logs.Evidence(siteOrigin)); got != 1 || !fresh.memory.Empty() {
+		t.Errorf("remembered %d pieces of evidence, and %s", got, memoryText(t, fresh.memory))
+	}
+	s.padded(21)
+	lone := s.at(21)
+	lone.Checkpoint = string(s.checkpoint(21, 1, 2).Marshal())
+	wantFail(t, knowing.see(lone), verify.CodeQuorum)
+	// Two others suffice, and remember whom they heard.
+	for _, c := range []*client{s.client(), fresh} {
+		for range 2 {
+			v := c.see(shown(1, 2, 3))
+			wantPass(t, v)
+			lies(v)
+		}
+		if got := len(c.memory.Logs.Evidence(siteOrigin)); got != 1 {
+			t.Errorf("remembered %d pieces of evidence", got)
+		}
+	}
+	v := s.judge(marshal(t, shown(1, 2, 3)))
 	wantPass(t, v)
-	if len(v.Evidence) != 1 {
-		t.Errorf("evidence %v", v.Evidence)
+	lies(v)
+}
+
+// TestALiarDoesNotAnchorARoll: the quorum of an anchor is counted without it, too.
+func TestALiarDoesNotAnchorARoll(t *testing.T) {
+	s := newSite(t).standard()
+	s.padded(30)
+	s.clock = s.clock.Add(time.Hour)
+	c := s.client()
+	wantPass(t, c.see(s.at(30)))
+	s.requirements.RollMaxAge = siteDuration(t, "1d")
+	roll := s.stateRoll()
+	roll.Size, roll.Root, roll.Live = 10, release.Digest(s.log.Root(10)), []release.Digest{s.digestOf(3)}
+	s.clock = s.clock.Add(time.Minute)
+	anchor := s.log.Checkpoint(10, s.witnesses[0].At(s.clock), s.witnesses[1].At(siteStart)) // w1 cosigned 30 before
+	at := s.logRoll(roll, "roll")
+	b := s.log.Bundle(s.checkpoint(31, 2, 3), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, at)
+	for range 2 {
+		v := c.see(b)
+		wantFail(t, v, verify.CodeRollAnchor)
+		if len(v.Evidence) != 1 {
+			t.Errorf("evidence %v", v.Evidence)
+		}
+	}
+	if rolls := c.memory.Authorities()[0].Rolls; len(rolls) != 0 {
+		t.Errorf("remembered %+v", rolls)
 	}
 }
 

@@ -101,7 +101,7 @@ func TestClockBehindTheWitnesses(t *testing.T) {
 
 	anchored := func(numbers ...int) []byte {
 		s.clock = later
-		anchor := s.checkpoint(2, numbers...)
+		anchor := s.checkpoint(4, numbers...)
 		s.clock = siteStart
 		b := s.log.Bundle(s.checkpoint(4), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3)
 		return marshal(t, b)

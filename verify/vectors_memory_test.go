@@ -62,8 +62,9 @@ func memoryVectors(t *testing.T, add func(name string, v vector)) {
 	s = newSite(t).standard()
 	before := s.at(4)
 	s.rotate(func(a *release.Authority) { a.Limits.ReleaseDays = 80 })
+	renewed, _ := s.release(s.imagesOf(3), func(r *release.Release) { r.NotAfter = r.NotAfter.Add(day) })
 	c = s.client()
-	c.see(s.log.Bundle(s.checkpoint(5), nil, 0, 1, 2, 3, 4))
+	c.see(s.log.Bundle(s.checkpoint(6), nil, 0, 1, 2, 3, 4, renewed))
 	of("memory-lower-authority", c, before)
 
 	s = newSite(t)
@@ -75,4 +76,38 @@ func memoryVectors(t *testing.T, add func(name string, v vector)) {
 	c = s.client()
 	c.see(s.log.Bundle(s.checkpoint(7), []*tlog.SignedCheckpoint{anchor}, 0, 1, 2, 3, 6))
 	of("memory-newer-roll", c, old)
+	reloggedVectors(t, of)
+}
+
+// reloggedVectors are those of logs that appended what was void.
+func reloggedVectors(t *testing.T, of func(name string, c *client, b *bundle.Bundle)) {
+	s := newSite(t)
+	anchor := s.live()
+	s.clock = s.clock.Add(time.Hour)
+	s.withdraw(s.digestOf(3))
+	newest := s.roll()
+	c := s.client()
+	c.see(s.withAnchor(newest, 0, 1, 2, 3, 6))
+	of("memory-relogged-roll", c, s.withAnchor(anchor, 0, 1, 2, 3, s.again(4)))
+
+	c.requirements.RollMaxAge = siteDuration(t, "none")
+	copied := s.again(3)
+	of("memory-relogged-release", c, s.log.Bundle(s.checkpoint(s.log.Size()), nil, 0, 1, 2, copied))
+
+	s, rotated, stolen, anchor := movedRotation(t)
+	c = s.client()
+	c.see(s.bundleUnder(rotated))
+	of("memory-moved-rotation", c, s.withAnchor(anchor, 0, 1, 2, stolen, stolen+1, s.again(rotated)))
+
+	// memory-after.json knows nothing of the version that was given up.
+	s = newSite(t).standard()
+	first, digest, late := s.authority, s.inForce, s.clock.Add(20*day)
+	given := s.withdrawnDraft(late)
+	s.authority, s.inForce, s.clock = first, digest, late
+	of("memory-abandoned-version", s.client(), s.log.Bundle(s.checkpoint(s.log.Size()), nil, 0, 1, 2, 3, given))
+
+	s = newSite(t).standard()
+	s.padded(20)
+	liar := s.log.Checkpoint(10, s.witnesses[0].At(s.clock.Add(time.Minute)), s.witnesses[1].At(siteStart))
+	of("memory-lying-witness-in-an-anchor", s.client(), s.log.Bundle(s.checkpoint(20, 1, 2), []*tlog.SignedCheckpoint{liar}, 0, 1, 2, 3))
 }

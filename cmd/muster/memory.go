@@ -67,10 +67,11 @@ func (a *app) remember(ctx context.Context, verdict *verify.Verdict, data []byte
 		}
 		a.say("evidence of kind %s about log %s is in %s: send it to the log's witnesses, monitors and users", evidence.Kind, quote(evidence.Origin), name)
 	}
-	if exit := verdict.ExitCode(); exit == exitcode.Verified || len(verdict.Evidence) == 0 {
-		return verdict, exit, nil
+	exit := verdict.ExitCode()
+	if exit != exitcode.Verified && slices.ContainsFunc(verdict.Evidence, func(e *fork.Evidence) bool { return e.Kind != fork.WitnessTime }) {
+		return verdict, exitcode.Misbehaved, nil // the log did, and not a witness alone
 	}
-	return verdict, exitcode.Misbehaved, nil
+	return verdict, exit, nil
 }
 
 // holds reports whether the same evidence is among others.

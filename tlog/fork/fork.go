@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/muster-log/muster/tlog"
@@ -130,6 +131,12 @@ func (e *Evidence) Verify(keys ...tlog.VerifierKey) error {
 		}
 	}
 	return nil
+}
+
+// Equal reports the same evidence, to the byte of its file.
+func (e *Evidence) Equal(other *Evidence) bool {
+	return e.Kind == other.Kind && e.Origin == other.Origin && e.Checkpoints == other.Checkpoints &&
+		e.Root == other.Root && slices.Equal(e.Consistency, other.Consistency) && e.Witness == other.Witness
 }
 
 // verifyTimes looks for two cosignatures of the witness whose times run against

@@ -129,7 +129,7 @@ func (m *Memory) Accuse(evidence *fork.Evidence) error {
 	if h == nil {
 		return fmt.Errorf("memory: evidence about log %s, of which nothing is remembered", quote(evidence.Origin))
 	}
-	h.accuse(evidence)
+	h.accuse(evidence, m.trusted)
 	return nil
 }
 
@@ -144,25 +144,46 @@ func accused(e *fork.Evidence) string {
 	return e.Witness
 }
 
-// accuse keeps evidence against one that is not accused yet, as far as there is
-// room, and tells whether it did. The log's own comes before all witnesses'.
-func (h *history) accuse(evidence *fork.Evidence) bool {
+// accuse keeps evidence against one that is not accused yet, or is by evidence that
+// no trusted key bears out, as far as there is room, and tells whether it did. The
+// log's own comes before all witnesses'.
+func (h *history) accuse(evidence *fork.Evidence, trusted []tlog.VerifierKey) bool {
 	at, there := slices.BinarySearchFunc(h.evidence, evidence, func(a, b *fork.Evidence) int {
 		return bytes.Compare([]byte(accused(a)), []byte(accused(b)))
 	})
 	size := evidenceSize(evidence)
-	if there || size == 0 || size > MaxEvidence {
+	if size == 0 || size > MaxEvidence {
 		return false
 	}
-	all := slices.Insert(slices.Clone(h.evidence), at, evidence)
+	all := slices.Clone(h.evidence)
+	switch {
+	case !there:
+		all = slices.Insert(all, at, evidence)
+	case len(trusted) > 0 && evidence.Verify(trusted...) == nil && all[at].Verify(trusted...) != nil:
+		all[at] = evidence
+	default:
+		return false
+	}
 	for total(all) > MaxEvidence || len(all) > maxEvidenceCount {
-		if len(all)-1 == at {
+		last := expendable(all, trusted)
+		if all[last] == evidence {
 			return false
 		}
-		all = all[:len(all)-1]
+		all = slices.Delete(all, last, last+1)
 	}
 	h.evidence = all
 	return true
+}
+
+// expendable returns which piece goes where there is no room: of those against
+// witnesses the last that no trusted key bears out, and else the last of all.
+func expendable(all []*fork.Evidence, trusted []tlog.VerifierKey) int {
+	for i, evidence := range slices.Backward(all) {
+		if len(trusted) > 0 && !ofLog(evidence) && evidence.Verify(trusted...) != nil {
+			return i
+		}
+	}
+	return len(all) - 1
 }
 
 func total(all []*fork.Evidence) int {
@@ -229,7 +250,7 @@ func (m *Memory) Reconcile(origin string, from, to uint64, root tlog.Hash, consi
 	if err != nil {
 		return nil, err
 	}
-	h.accuse(evidence)
+	h.accuse(evidence, m.trusted)
 	return evidence, nil
 }
 

@@ -89,7 +89,7 @@ func (m *Memory) read(v strictjson.Value) error {
 		if evidence.Origin != origin {
 			return fmt.Errorf("evidence[%d]: got origin %s, want %s", i, quote(evidence.Origin), quote(origin))
 		}
-		h.accuse(evidence)
+		h.accuse(evidence, nil)
 	}
 	return nil
 }

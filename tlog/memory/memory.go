@@ -59,7 +59,8 @@ type Kept struct {
 // Memory is what is remembered of logs. The zero Memory is empty. It is not safe
 // for use by several goroutines while one of them changes it.
 type Memory struct {
-	logs map[string]*history
+	logs    map[string]*history
+	trusted []tlog.VerifierKey // not part of the file
 }
 
 // history is what is remembered of one log.
@@ -67,6 +68,12 @@ type history struct {
 	kept     []Kept           // by size, which no two share
 	evidence []*fork.Evidence // by accused: the log first, then by witness
 }
+
+// Trust says which keys of logs and witnesses are trusted now. Evidence that one of
+// them bears out takes the place of evidence that none does, and nothing takes its
+// own; without any keys the first evidence against somebody stays. The keys are not
+// written to the file: Merge uses those of both memories.
+func (m *Memory) Trust(keys ...tlog.VerifierKey) { m.trusted = slices.Clone(keys) }
 
 // Origins returns the logs that are remembered, in the order of their bytes.
 func (m *Memory) Origins() []string {
@@ -156,15 +163,16 @@ func (m *Memory) Add(newest Kept, proven ...Kept) ([]*fork.Evidence, error) {
 			learned.kept = append(learned.kept, k)
 		}
 	}
-	return m.merge(origin, learned)
+	return m.merge(origin, learned, m.trusted)
 }
 
 // Merge adds all that another memory holds, and returns what is newly proven
 // against a log: two who remember together may know what neither does alone.
 func (m *Memory) Merge(other *Memory) ([]*fork.Evidence, error) {
 	var found []*fork.Evidence
+	trusted := slices.Concat(m.trusted, other.trusted)
 	for _, origin := range other.Origins() {
-		evidence, err := m.merge(origin, other.logs[origin])
+		evidence, err := m.merge(origin, other.logs[origin], trusted)
 		found = append(found, evidence...)
 		if err != nil {
 			return found, err
@@ -174,7 +182,7 @@ func (m *Memory) Merge(other *Memory) ([]*fork.Evidence, error) {
 }
 
 // merge adds what another history of the log holds.
-func (m *Memory) merge(origin string, other *history) ([]*fork.Evidence, error) {
+func (m *Memory) merge(origin string, other *history, trusted []tlog.VerifierKey) ([]*fork.Evidence, error) {
 	h, err := m.of(origin)
 	if err != nil {
 		return nil, err
@@ -188,7 +196,7 @@ func (m *Memory) merge(origin string, other *history) ([]*fork.Evidence, error) 
 			h.kept = slices.Insert(h.kept, at, Kept{Checkpoint: k.Checkpoint, Fresh: k.Fresh})
 		case h.kept[at].Checkpoint.Root != k.Checkpoint.Root:
 			refused[k.Checkpoint.Size] = true
-			if evidence, err := fork.NewSameSize(h.kept[at].Checkpoint, k.Checkpoint); err == nil && h.accuse(evidence) {
+			if evidence, err := fork.NewSameSize(h.kept[at].Checkpoint, k.Checkpoint); err == nil && h.accuse(evidence, trusted) {
 				found = append(found, evidence)
 			}
 		default:
@@ -201,7 +209,7 @@ func (m *Memory) merge(origin string, other *history) ([]*fork.Evidence, error) 
 		}
 	}
 	for _, evidence := range other.evidence {
-		if h.accuse(evidence) {
+		if h.accuse(evidence, trusted) {
 			found = append(found, evidence)
 		}
 	}
