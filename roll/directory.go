@@ -81,6 +81,33 @@ func checkEvidence(directory string) error {
 	return nil
 }
 
+// maxAccused is how many files of evidence against witnesses are read: one for each.
+const maxAccused = 256
+
+// readAccused returns the evidence against witnesses that lies in a state directory.
+func readAccused(directory string) ([]*fork.Evidence, error) {
+	found, err := filepath.Glob(filepath.Join(directory, witnessEvidence+"*"+fork.Extension))
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > maxAccused {
+		return nil, fmt.Errorf("%s holds more than %d files of evidence against witnesses: take witnesses that lie out of the policy, and the files away", directory, maxAccused)
+	}
+	var all []*fork.Evidence
+	for _, path := range found {
+		data, err := readFile(path, fork.MaxSize)
+		if err != nil {
+			return nil, err
+		}
+		evidence, err := fork.Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s is damaged: %w", path, err)
+		}
+		all = append(all, evidence)
+	}
+	return all, nil
+}
+
 // keepEvidence writes evidence beside the state and returns its path. The same
 // evidence twice is one file.
 func keepEvidence(directory, prefix string, evidence *fork.Evidence) (string, error) {

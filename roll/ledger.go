@@ -47,16 +47,29 @@ func openLedger(directory string) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &l.signed); err != nil {
+	if l.signed, err = parseLedger(data); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", l.path, err)
 	}
-	for name, entry := range l.signed {
-		if entry.roll, entry.digest, err = readRoll(entry.Envelope); err != nil || entry.roll.Product != name {
-			return nil, fmt.Errorf("%s is damaged: the roll of %q: %w", l.path, name, err)
-		}
-		l.signed[name] = entry
-	}
 	return l, nil
+}
+
+// parseLedger reads a ledger's file: of each product an entry with its roll.
+func parseLedger(data []byte) (map[string]signed, error) {
+	all := map[string]signed{}
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	for name, entry := range all {
+		var err error
+		if entry.roll, entry.digest, err = readRoll(entry.Envelope); err != nil {
+			return nil, fmt.Errorf("the roll of %q: %w", name, err)
+		}
+		if entry.roll.Product != name {
+			return nil, fmt.Errorf("the roll of %q is of %q", name, entry.roll.Product)
+		}
+		all[name] = entry
+	}
+	return all, nil
 }
 
 func readRoll(envelope []byte) (*release.Roll, release.Digest, error) {

@@ -122,7 +122,6 @@ type Signer struct {
 	void     uint64    // void entries that were told
 	retry    map[string]time.Time
 	refused  map[string]*refusedRoll
-	liars    int
 	saved    uint64 // size of the checkpoint on disk
 
 	// handed wakes Run after a withdrawal was handed in, behind before one is refused of
@@ -188,8 +187,12 @@ func (s *Signer) open() error {
 	if err != nil {
 		return err
 	}
+	accused, err := readAccused(s.config.Directory)
+	if err != nil {
+		return err
+	}
 	s.follower, err = audit.New(s.config.Log, s.config.Policy, audit.Options{
-		Operators: s.config.Operators, LogOperator: s.config.LogOperator, Authority: s.config.Authority, Kept: kept,
+		Operators: s.config.Operators, LogOperator: s.config.LogOperator, Authority: s.config.Authority, Kept: kept, Accused: accused,
 		MaxEntries: s.config.MaxEntries, MaxBytes: s.config.MaxBytes, Register: s.config.Register, Progress: s.config.Progress,
 		Now: s.config.Now, Lock: &s.mu, Outcome: s.products.note,
 	})

@@ -83,10 +83,16 @@ func (s *spool) read(digest release.Digest) (*spooled, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseSpooled(data, digest)
+}
+
+// parseSpooled reads a spool file of a withdrawal with that payload digest.
+func parseSpooled(data []byte, digest release.Digest) (*spooled, error) {
 	var one spooled
 	if err := json.Unmarshal(data, &one); err != nil {
 		return nil, err
 	}
+	var err error
 	if one.prepared, one.stated, err = readWithdrawal(one.Envelope); err != nil {
 		return nil, err
 	}

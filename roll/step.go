@@ -70,10 +70,9 @@ func (s *Signer) judgeUpdate(now time.Time, progress audit.Progress, failed erro
 	for _, evidence := range progress.Witnesses {
 		path, err := keepEvidence(s.config.Directory, witnessEvidence, evidence)
 		s.config.Logger.Error("a witness cosigned a smaller checkpoint after a larger one", "witness", evidence.Witness, "evidence", path, "error", err)
-		s.liars++
 	}
-	if s.liars > 0 {
-		s.alarms.raise(now, alarmKey{code: AlarmWitness}, false, fmt.Sprintf("%d of the policy's witnesses count no more; the evidence is in %s", s.liars, s.config.Directory))
+	if accused := len(s.follower.Accused()); accused > 0 {
+		s.alarms.raise(now, alarmKey{code: AlarmWitness}, false, fmt.Sprintf("%d of the policy's witnesses count no more; the evidence is in %s", accused, s.config.Directory))
 	}
 	if failed == nil {
 		return

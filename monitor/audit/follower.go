@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +39,10 @@ type Options struct {
 	// Kept is a checkpoint of the log that was accepted before this process began, and
 	// that the log must extend. Default: none. Its quorum is not asked for again.
 	Kept *tlog.SignedCheckpoint
+	// Accused is evidence against witnesses that was found before this process began:
+	// they count for nothing. What is against a witness or about a log that the policy
+	// does not have changes nothing; what does not hold is an error. Default: none.
+	Accused []*fork.Evidence
 	// MaxEntries and MaxBytes bound the log. Default: DefaultMaxEntries and
 	// DefaultMaxBytes.
 	MaxEntries, MaxBytes uint64
@@ -118,8 +124,25 @@ func New(client *remote.Client, p *policy.Policy, options Options) (*Follower, e
 		}
 		f.seen = &accepted{SignedCheckpoint: options.Kept, cosignatures: cosignatures}
 	}
+	for _, evidence := range options.Accused {
+		if evidence.Kind != fork.WitnessTime || len(p.LogKeys(evidence.Origin)) == 0 {
+			continue
+		}
+		err := evidence.Verify(p.WitnessKeys()...)
+		if errors.Is(err, fork.ErrNotAccused) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("evidence that was kept: %w", err)
+		}
+		f.liars[evidence.Witness] = true
+	}
 	return f, nil
 }
+
+// Accused returns the keys (vkey) of the witnesses that count for nothing, ascending:
+// each cosigned a smaller checkpoint after a larger one.
+func (f *Follower) Accused() []string { return slices.Sorted(maps.Keys(f.liars)) }
 
 // State returns the register's state of all entries applied; nil before the first
 // Update that reached the log. It may be ahead of Checkpoint after an Update that

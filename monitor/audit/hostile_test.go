@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,26 @@ func TestLyingWitness(t *testing.T) {
 	s.show(s.log.Checkpoint(20, w[1].At(start.Add(2*time.Minute)), w[2].At(start.Add(2*time.Minute))))
 	if p, err := f.Update(t.Context()); err != nil || p.To != 20 || len(p.Witnesses) != 0 {
 		t.Fatalf("got %+v, %v", p, err)
+	}
+
+	// One that begins anew is told.
+	s.show(s.log.Checkpoint(20, w[0].At(start.Add(2*time.Minute)), w[1].At(start.Add(2*time.Minute))))
+	again := s.follower(t, audit.Options{Accused: p.Witnesses})
+	refused(t, again, audit.CodeQuorum)
+	if want := []string{w[0].Key.Verifier().String()}; !slices.Equal(again.Accused(), want) || !slices.Equal(f.Accused(), want) {
+		t.Errorf("got %v and %v, want %v", again.Accused(), f.Accused(), want)
+	}
+	if _, err := s.follower(t, audit.Options{}).Update(t.Context()); err != nil {
+		t.Errorf("not told: %v", err)
+	}
+	others := tlogtest.Policy(t, 2, []tlogtest.Witness{w[1], w[2]}, s.log)
+	if f, err := audit.New(s.client, others, audit.Options{Accused: p.Witnesses}); err != nil || len(f.Accused()) != 0 {
+		t.Errorf("a witness that the policy does not have: %v", err)
+	}
+	broken := *p.Witnesses[0]
+	broken.Checkpoints[0], broken.Checkpoints[1] = broken.Checkpoints[1], broken.Checkpoints[0]
+	if _, err := audit.New(s.client, s.policy, audit.Options{Accused: []*fork.Evidence{&broken}}); err == nil {
+		t.Error("evidence that does not hold was believed")
 	}
 }
 
