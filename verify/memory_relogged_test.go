@@ -149,16 +149,16 @@ func TestARotationMovedToALaterPlace(t *testing.T) {
 	wantPass(t, c.see(late))
 	wantPass(t, c.see(s.bundleUnder(rotated)))
 	wantFail(t, c.see(late), verify.CodeAuthorityVersion)
-	// A key that is listed as compromised counts nowhere, for anybody.
-	s.rotate(compromise("rel1", stolen))
-	struck := s.withAnchor(anchor, 0, 1, 2, stolen, stolen+1, moved, s.log.Size()-1)
+	// A key that the rotation lists as compromised, too, counts in neither place.
+	s, rotated, stolen, anchor = movedRotation(t, compromise("rel1", 5))
+	struck := s.withAnchor(anchor, 0, 1, 2, stolen, stolen+1, s.again(rotated))
 	wantFail(t, s.client().see(struck), verify.CodeStruck)
 }
 
 // movedRotation is a log whose version 2 at the index rotated takes away the keys of
 // version 1, and what a thief of those appended after it: a release with its roll,
 // and the anchor of that.
-func movedRotation(t testing.TB) (s *site, rotated, stolen uint64, anchor *tlog.SignedCheckpoint) {
+func movedRotation(t testing.TB, changes ...func(*release.Authority)) (s *site, rotated, stolen uint64, anchor *tlog.SignedCheckpoint) {
 	s = newSite(t).standard()
 	first := s.inForce
 	s.clock = s.clock.Add(time.Hour)
@@ -172,6 +172,9 @@ func movedRotation(t testing.TB) (s *site, rotated, stolen uint64, anchor *tlog.
 			}
 		}
 		a.Keys = siteKeys("root1", "root2", "root3", "ci", "wd", "new", "newroll")
+		for _, change := range changes {
+			change(a)
+		}
 	})
 	second := s.inForce
 	s.inForce = first

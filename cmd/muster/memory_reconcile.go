@@ -51,6 +51,8 @@ func (a *app) reconcile(ctx context.Context, s *session, path string) error {
 	if err != nil {
 		return memoryFailure(err)
 	}
+	// What these keys bear out is remembered before what no trusted key does.
+	m.Logs.Trust(policyKeys(s.policy)...)
 	results := []reconciled{}
 	var found []*fork.Evidence
 	for _, log := range s.policy.Logs {
