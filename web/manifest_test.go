@@ -1,15 +1,18 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/web/webtest"
@@ -147,5 +150,39 @@ func TestManifestNotKept(t *testing.T) {
 	status, header, body := sendRaw(t, s.URL, http.MethodPost, manifestPath(digest), []string{jsonType}, manifest)
 	if status != 503 || header.Get("Retry-After") == "" || !strings.Contains(body, `"code":"unavailable"`) || strings.Contains(body, errFull.Error()) {
 		t.Errorf("got %d %q %s", status, header, body)
+	}
+}
+
+// TestIdleUploadsKeepNobodyOut: connections that have begun to send a manifest, on
+// every place that there is and more, and send nothing further, do not keep the one
+// out who has it.
+func TestIdleUploadsKeepNobodyOut(t *testing.T) {
+	s, manifest, digest := manifestSite(t, webtest.Options{})
+	const idle = 100
+	answers := make(chan string, idle)
+	for range idle {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 16000000\r\n\r\n{", manifestPath(digest), jsonType)
+		go func() {
+			line, _ := bufio.NewReader(connection).ReadString('\n')
+			answers <- line
+		}()
+	}
+	time.Sleep(200 * time.Millisecond)
+	start := time.Now()
+	for status := 0; status != http.StatusCreated; {
+		var body string
+		status, _, body = sendRaw(t, s.URL, http.MethodPost, manifestPath(digest), []string{jsonType}, manifest)
+		if took := time.Since(start); status != http.StatusCreated && (status != http.StatusServiceUnavailable || took > 10*time.Second) {
+			t.Fatalf("got %d %.200s after %s", status, body, took)
+		}
+	}
+	// Who lost a place is told so.
+	if line := <-answers; !strings.Contains(line, " 503 ") {
+		t.Errorf("an idle connection got %q", line)
 	}
 }

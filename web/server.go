@@ -38,6 +38,9 @@ type Config struct {
 	Index log.Index
 	// Manifests are kept beside the log; nil: none are.
 	Manifests log.Manifests
+	// Spool is the directory in which manifests lie while they arrive, at most 1 GiB
+	// together; empty: that of the system for temporary files.
+	Spool string
 	// Policy is the log's own words on its key and its witnesses, as it gives
 	// them to relying parties.
 	Policy *policy.Policy
@@ -88,6 +91,7 @@ func New(config Config) *Server {
 		Log:         config.Log,
 		Index:       config.Index,
 		Manifests:   config.Manifests,
+		Spool:       config.Spool,
 		Policy:      config.Policy.Marshal(),
 		PublishWait: config.PublishWait,
 		BodyTimeout: config.BodyTimeout,

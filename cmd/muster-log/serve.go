@@ -166,6 +166,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 		Log:         opened,
 		Index:       storage.Index,
 		Manifests:   storage.Manifests,
+		Spool:       o.data,
 		Policy:      s.public,
 		Operators:   s.config.Operators,
 		LogOperator: s.config.LogOperator,

@@ -2,11 +2,13 @@ package api
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/release"
 )
 
 const (
@@ -40,6 +42,9 @@ type Config struct {
 	// Manifests are the lists of models' files that are kept beside the log; nil:
 	// none are.
 	Manifests log.Manifests
+	// Spool is the directory in which manifests lie while they arrive, at most 1 GiB
+	// together; empty: that of the system for temporary files.
+	Spool string
 	// Policy is the log's own words on its key and witnesses, a C2SP
 	// tlog-policy for relying parties.
 	Policy []byte
@@ -68,6 +73,10 @@ type API struct {
 	waiting   chan struct{}
 	storing   chan struct{}
 	parsing   chan struct{}
+	arriving  *arrivals
+
+	mu      sync.Mutex
+	keeping map[release.Digest]*keeping
 }
 
 // New makes the API of a log.
@@ -97,6 +106,8 @@ func New(config Config) *API {
 		waiting:   make(chan struct{}, config.Waiting),
 		storing:   make(chan struct{}, maxStoring),
 		parsing:   make(chan struct{}, 1),
+		arriving:  newArrivals(),
+		keeping:   map[release.Digest]*keeping{},
 	}
 }
 

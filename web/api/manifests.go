@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -28,9 +27,17 @@ const (
 	// answerTimeout is what the short answer may take.
 	answerTimeout = 10 * time.Second
 
-	// maxStoring bounds how many manifests are held at once, from their first byte
-	// until they are durable, of 16 MiB each. Only one of them is parsed at a time,
-	// which takes up to 140 MiB more.
+	// maxArriving bounds how many manifests are on their way at once, each in a file
+	// of 16 MiB at most.
+	maxArriving = 64
+
+	// arrivalGrace is how long a manifest may be on its way before a faster one can
+	// take its place.
+	arrivalGrace = time.Second
+
+	// maxStoring bounds how many manifests are in memory at once, of 16 MiB each: they
+	// have arrived whole, and have the digest of one that an image names. Only one of
+	// them is parsed at a time, which takes up to 140 MiB more.
 	maxStoring = 4
 
 	// maxMentions bounds the images that are looked at for one manifest.
@@ -111,23 +118,19 @@ func (a *API) storeManifest(c echo.Context) error {
 	case !isNotFound(err):
 		return err
 	}
-	if err := turn(request.Context(), a.storing); err != nil {
-		return unread(c, err)
-	}
-	defer func() { <-a.storing }()
-	data, err := receiveManifest(c, a.config.ManifestTimeout)
+	arrived, err := a.receiveManifest(c)
 	if err != nil {
 		return err
 	}
-	if err := a.judgeManifest(request.Context(), data, digest, roots); err != nil {
+	defer arrived.Close()
+	if err := checkManifestDigest(arrived.digest, digest); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), admitTimeout)
-	defer cancel()
-	if err := a.config.Manifests.Put(ctx, digest, data); err != nil {
-		return &Error{Code: CodeUnavailable, Retry: retrySoon, Err: err, Detail: "the log cannot keep the manifest now; send the same bytes again"}
+	status, err := a.keepManifest(request.Context(), arrived, roots)
+	if err != nil {
+		return err
 	}
-	return stored(c, http.StatusCreated, digest)
+	return stored(c, status, digest)
 }
 
 // unread refuses a request whose body stays where it is.
@@ -155,11 +158,19 @@ func isNotFound(err error) bool {
 	return ok && known.Code == CodeNotFound
 }
 
+// checkManifestDigest compares what arrived with the digest that its path names.
+func checkManifestDigest(got, want release.Digest) error {
+	if got == want {
+		return nil
+	}
+	return &Error{Code: CodeManifestDigest, Member: "digest", Got: got.String(), Want: want.String(), Detail: "the manifest has another SHA-256 than its path says: send the bytes as muster measure model wrote them"}
+}
+
 // judgeManifest holds what arrived to the digest, to its form, and to the roots
 // that images state; one at a time.
 func (a *API) judgeManifest(ctx context.Context, data []byte, digest release.Digest, roots []release.Digest) error {
-	if got := release.Digest(sha256.Sum256(data)); got != digest {
-		return &Error{Code: CodeManifestDigest, Member: "digest", Got: got.String(), Want: digest.String(), Detail: "the manifest has another SHA-256 than its path says: send the bytes as muster measure model wrote them"}
+	if err := checkManifestDigest(sha256.Sum256(data), digest); err != nil {
+		return err
 	}
 	if err := turn(ctx, a.parsing); err != nil {
 		return err
@@ -240,27 +251,6 @@ func (a *API) statedRoot(ctx context.Context, index uint64, digest release.Diges
 		return nil, nil
 	}
 	return &image.Measurements.OMS.Root, nil
-}
-
-// receiveManifest reads a manifest, bounded in bytes and time.
-func receiveManifest(c echo.Context, timeout time.Duration) ([]byte, error) {
-	// Both deadlines of the server are made for what is smaller.
-	control := http.NewResponseController(c.Response())
-	if err := errors.Join(control.SetReadDeadline(time.Now().Add(timeout)), control.SetWriteDeadline(time.Now().Add(timeout+admitTimeout+answerTimeout))); err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, release.MaxOMSManifest))
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, manifestTooLarge("more than " + strconv.Itoa(release.MaxOMSManifest) + " bytes")
-	}
-	if err != nil {
-		detail := "the body did not arrive whole"
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			detail = "the body did not arrive within " + timeout.String()
-		}
-		return nil, unread(c, &Error{Code: CodeBody, Detail: detail, Err: err})
-	}
-	return body, nil
 }
 
 func manifestTooLarge(got string) error {

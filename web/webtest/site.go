@@ -116,7 +116,7 @@ func New(tb testing.TB, o Options) *Site {
 	tb.Cleanup(follower.Wait)
 	tb.Cleanup(stop)
 
-	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Manifests: o.Manifests, Policy: s.Policy, Operators: s.Operators, LogOperator: "log.example",
+	s.Server = web.New(web.Config{Log: s.Log, Index: s.index, Manifests: o.Manifests, Spool: tb.TempDir(), Policy: s.Policy, Operators: s.Operators, LogOperator: "log.example",
 		URL: o.URL, PublishWait: o.PublishWait, BodyTimeout: o.BodyTimeout, Now: s.Now, Logger: o.Logger})
 	server := httptest.NewServer(s.Server)
 	tb.Cleanup(server.Close)
