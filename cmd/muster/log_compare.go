@@ -176,27 +176,28 @@ func (a *app) writePieces(p *policy.Policy, pieces []*fork.Evidence, newest *tlo
 		if err := evidence.Verify(keys...); err != nil {
 			return paths, fmt.Errorf("the two checkpoints contradict each other, and the evidence does not hold: %w", err)
 		}
-		written := path
-		var err error
-		if i == 0 {
-			err = writeFirst(path, evidence, o.force)
-		} else {
-			written, err = writeEvidence(filepath.Dir(path), evidence)
+		if i > 0 {
+			beside, err := writeEvidence(filepath.Dir(path), evidence)
+			if err != nil {
+				return paths, err
+			}
+			paths = append(paths, beside)
+			continue
+		}
+		data, err := evidence.Marshal()
+		if err == nil {
+			err = writeSame(path, data, o.force)
 		}
 		if err != nil {
 			return paths, err
 		}
-		paths = append(paths, written)
+		paths = append(paths, path)
 	}
 	return paths, nil
 }
 
-// writeFirst writes evidence to a file that may hold the same already.
-func writeFirst(path string, evidence *fork.Evidence, force bool) error {
-	data, err := evidence.Marshal()
-	if err != nil {
-		return err
-	}
+// writeSame writes a file that may hold the same already.
+func writeSame(path string, data []byte, force bool) error {
 	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, data) {
 		return nil
 	}

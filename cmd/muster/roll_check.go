@@ -35,7 +35,7 @@ was withdrawn before, and the evidence is in a file.`,
 		},
 	}
 	trust.flags(cmd)
-	cmd.Flags().StringVar(&evidence, "evidence", "", "the `FILE` for evidence (default: a name made of origin and entry)")
+	cmd.Flags().StringVar(&evidence, "evidence", "", "the `FILE` for evidence against the first false roll (default, and for others: a name made of origin and entry)")
 	return cmd
 }
 
@@ -99,7 +99,7 @@ func (a *app) rollCheck(cmd *cobra.Command, args []string, trust *rollTrust, evi
 				return err
 			}
 			if checked.Evidence != "" {
-				exit = exitcode.Misbehaved
+				exit, evidence = exitcode.Misbehaved, "" // one file holds one roll
 			}
 		}
 		result.Rolls = append(result.Rolls, *checked)

@@ -213,6 +213,31 @@ func TestRollCheckEvidenceOfAnImage(t *testing.T) {
 	}
 }
 
+// TestRollCheckOfTwoFalseRolls: each has evidence of its own, and the command can be
+// called again.
+func TestRollCheckOfTwoFalseRolls(t *testing.T) {
+	l, approved := newRollLog(t)
+	l.state(t, &release.Withdrawal{Issued: testTime, Authority: l.pin, Product: "acme/ai", Target: approved, Reason: release.ReasonDefect}, release.RoleWithdraw)
+	l.state(t, l.roll(4, approved), release.RoleRoll)
+	l.state(t, l.roll(5, approved), release.RoleRoll)
+	site := l.site(l.Log, l.cosigned(l.Log, l.Size(), testTime.Add(time.Minute))).serve(t)
+	t.Chdir(t.TempDir())
+	put(t, "log.policy", l.policy.Marshal())
+	for _, more := range [][]string{{"--evidence", "first.fork"}, {"--evidence", "first.fork"}, nil, nil} {
+		got := muster(t, append([]string{"roll", "check", "--log", site, "--policy", "log.policy"}, more...)...)
+		if got.code != exitcode.Misbehaved || got.errOut != "" {
+			t.Fatalf("%v: got exit code %d\n%s%s", more, got.code, got.out, got.errOut)
+		}
+	}
+	written, err := filepath.Glob("*.fork")
+	if err != nil || len(written) != 3 || written[0] != "first.fork" {
+		t.Fatalf("got %v, %v", written, err)
+	}
+	for _, file := range written {
+		want(t, exitcode.Verified, "", "verify", "fork", file, "--policy", "log.policy", "--log", site)
+	}
+}
+
 // TestRollCheckAccusesNoOther: a roll that lists what was withdrawn and is nobody's
 // word is false, and no evidence.
 func TestRollCheckAccusesNoOther(t *testing.T) {

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,13 +74,16 @@ func (l *rollLog) accuseRoll(cmd *cobra.Command, subject rollSubject, with []reg
 	return evidence, evidence.Verify(policyKeys(l.session.policy)...)
 }
 
+// writeFalseRoll writes evidence to a file, or under a name made of its contents: the
+// same evidence again is the same file.
 func (a *app) writeFalseRoll(l *rollLog, evidence *verify.FalseRoll, index uint64, path string) (string, error) {
 	data, err := evidence.Marshal()
 	if err != nil {
 		return "", err
 	}
 	if path == "" {
-		path = strings.TrimSuffix(evidenceName(l.follower.Checkpoint()), fork.Extension) + fmt.Sprintf("-roll-%d", index) + fork.Extension
+		digest := sha256.Sum256(data)
+		path = fmt.Sprintf("%s-roll-%d-%x%s", fileName(l.follower.Checkpoint().Origin), index, digest[:4], fork.Extension)
 	}
-	return path, writeNew(path, data, publicMode, false)
+	return path, writeSame(path, data, false)
 }
