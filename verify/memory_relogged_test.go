@@ -98,7 +98,7 @@ func TestAVersionThatWasGivenUp(t *testing.T) {
 	c := s.client()
 	first, digest := s.authority, s.inForce
 	late := s.clock.Add(20 * day)
-	given := s.withdrawnDraft(late)
+	given := s.abandonedVersion(late)
 	s.authority, s.inForce, s.clock = first, digest, late
 	honest := s.log.Bundle(s.checkpoint(s.log.Size()), nil, 0, 1, 2, 3)
 	wantPass(t, c.see(honest))
@@ -117,8 +117,8 @@ func TestAVersionThatWasGivenUp(t *testing.T) {
 	wantStatus(t, c.see(s.log.Bundle(s.checkpoint(s.log.Size()), nil, 0, 1, 2, 3, given)), verify.Fail, verify.CodeAuthorityVersion, verify.StatusFail)
 }
 
-// withdrawnDraft logs a version 2 that is void, for log time went on to late.
-func (s *site) withdrawnDraft(late time.Time) uint64 {
+// abandonedVersion logs a version 2 that is void, for log time went on to late.
+func (s *site) abandonedVersion(late time.Time) uint64 {
 	s.Helper()
 	issued := s.clock
 	s.clock = late

@@ -102,7 +102,7 @@ func reloggedVectors(t *testing.T, of func(name string, c *client, b *bundle.Bun
 	// memory-after.json knows nothing of the version that was given up.
 	s = newSite(t).standard()
 	first, digest, late := s.authority, s.inForce, s.clock.Add(20*day)
-	given := s.withdrawnDraft(late)
+	given := s.abandonedVersion(late)
 	s.authority, s.inForce, s.clock = first, digest, late
 	of("memory-abandoned-version", s.client(), s.log.Bundle(s.checkpoint(s.log.Size()), nil, 0, 1, 2, 3, given))
 
