@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -35,5 +38,37 @@ func TestCompareExcerpt(t *testing.T) {
 		if err := compareExcerpt(test.excerpt, printedByDemo); (err == nil) != test.ok {
 			t.Errorf("%s: got %v, want ok %t", name, err, test.ok)
 		}
+	}
+}
+
+// TestNearestLine: a line that was not printed is named with the one that was
+// printed in its stead, as it was printed.
+func TestNearestLine(t *testing.T) {
+	for name, test := range map[string]struct {
+		excerpt string
+		want    differenceError
+	}{
+		"after lines left out": {"1. First\n...\n     index   4\n", differenceError{3, "     index   4", "     index   3"}},
+		"the next line":        {"1. First\n     index   3\n", differenceError{2, "     index   3", "   ci$ muster submit --log http://127.0.0.1:4711"}},
+		"a varying part":       {"...\n   => it held, 2026-01-01T00:00:00Z\n", differenceError{2, "   => it held, 2026-01-01T00:00:00Z", ""}},
+		"a word more":          {"...\n   => held at last, 2026-01-01T00:00:00Z\n", differenceError{2, "   => held at last, 2026-01-01T00:00:00Z", "   => held at 2026-11-24T21:32:54Z"}},
+		"the end":              {"All 2 steps held, in 5.3 seconds.\nand more\n", differenceError{2, "and more", ""}},
+	} {
+		var got *differenceError
+		if err := compareExcerpt(test.excerpt, printedByDemo); !errors.As(err, &got) || *got != test.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
+		}
+	}
+}
+
+// TestReadmeDiffers: that the steps held is said before what is wrong with README.
+func TestReadmeDiffers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "README.md")
+	if err := os.WriteFile(path, []byte(excerptBegins+"1. Another\n"+excerptEnds), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := compareReadme(path, printedByDemo)
+	if err == nil || !strings.HasPrefix(err.Error(), "every step held, but "+path+" shows what the demo does not print: line 1 of its excerpt is\n  1. Another\n") {
+		t.Errorf("got %v", err)
 	}
 }
