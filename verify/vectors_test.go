@@ -78,6 +78,13 @@ func makeVectors(t *testing.T) map[string]vector {
 	s.releaseBy([]string{"rel2"}, []release.Digest{system})
 	add("threshold-missed", s, marshal(t, s.bundle()))
 
+	s = newSite(t, func(a *release.Authority) { a.Expires = a.Issued.Add(20 * day) })
+	_, system = s.system()
+	s.clock = s.clock.Add(20 * day)
+	s.release([]release.Digest{system})
+	s.rotate(func(a *release.Authority) { a.Expires = s.clock.Add(365 * day) })
+	add("issued-after-expiry", s, marshal(t, s.bundle()))
+
 	s = newSite(t)
 	_, system = s.system()
 	s.release([]release.Digest{system})
