@@ -26,7 +26,7 @@ func Compute(state *register.State, checkpoint tlog.Checkpoint, product string, 
 		return nil, release.Refuse(register.CodeNoAuthority, "", "a log without an authority", "an authority at entry 0")
 	}
 	if index, retired := state.Retired(); retired {
-		return nil, release.Refuse(register.CodeLogRetired, "", "retired by entry "+strconv.FormatUint(index, 10), "a log in use: go on at its successor")
+		return nil, release.Refuse(register.CodeLogRetired, "", "retired by entry "+strconv.FormatUint(index, 10), "a log in use: go on at its successor "+authority.Origin)
 	}
 	live, ok := state.LiveAt(product, checkpoint.Size)
 	if !ok {

@@ -16,6 +16,8 @@ type product struct {
 	// released: an entry of a release was admitted once. Before that there is nothing
 	// that a roll could say to anybody.
 	released bool
+	// told: that it is not was said once.
+	told bool
 	// rolls are the admitted rolls by index, of whomever; only the newest ones count.
 	rolls map[uint64]*release.Roll
 }

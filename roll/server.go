@@ -33,6 +33,7 @@ const (
 // The reasons of the door itself; those of a withdrawal are package register's.
 const (
 	codeNotReady    release.Code = "not-ready"
+	codeBehind      release.Code = "behind"
 	codeFull        release.Code = "spool-full"
 	codeBusy        release.Code = "busy"
 	codeContentType release.Code = "content-type"
@@ -128,7 +129,11 @@ func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
 	}
 	taken, err := s.signer.Hand(r.Context(), envelope)
 	refusal, refused := errors.AsType[*release.Refusal](err)
+	behind, isBehind := errors.AsType[*BehindError](err)
 	switch {
+	case isBehind: // holds a refusal, too
+		w.Header().Set("Retry-After", "5")
+		s.fail(w, http.StatusServiceUnavailable, codeBehind, behind.Error())
 	case err == nil && taken.State == rollremote.StateLogged:
 		s.answer(w, http.StatusOK, taken)
 	case err == nil:

@@ -119,6 +119,7 @@ type Signer struct {
 	spool    *spool
 	alarms   alarms
 	stepped  time.Time // when the last step ended; zero before the first good one
+	failing  bool      // the log could not be followed at the last step
 	void     uint64    // void entries that were told
 	retry    map[string]time.Time
 	refused  map[string]*refusedRoll

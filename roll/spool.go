@@ -43,6 +43,8 @@ type spooled struct {
 	failure error
 	// taken: the log answered once that it has it.
 	taken bool
+	// warned is when it was last said that an attempt failed.
+	warned time.Time
 	// submitting: an attempt is under way.
 	submitting bool
 }

@@ -28,6 +28,8 @@ type Status struct {
 // ProductStatus is how the rolls of a product stand.
 type ProductStatus struct {
 	Product string `json:"product"`
+	// Released: the log admitted a release of it once. Before that no roll is due.
+	Released bool `json:"released"`
 	// Live is how many releases are live at Status.Size.
 	Live int `json:"live"`
 	// Newest is the newest roll in the log, of whomever; Signed the newest that was
@@ -75,7 +77,7 @@ func (s *Signer) Status() Status {
 func (s *Signer) productStatus(state *register.State, name string, alarms []Alarm) ProductStatus {
 	size := s.checkpoint().Size
 	live, _ := state.LiveAt(name, size)
-	status := ProductStatus{Product: name, Live: len(live)}
+	status := ProductStatus{Product: name, Released: s.products.of(name).released, Live: len(live)}
 	if index, ok := state.NewestRoll(name, size); ok && s.products.of(name).rolls[index] != nil {
 		record, _ := state.Entry(index)
 		stated := s.products.of(name).rolls[index]

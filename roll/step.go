@@ -54,7 +54,11 @@ func (s *Signer) sign(progress audit.Progress, failed error) []signed {
 	s.keepCheckpoint(now)
 	s.judgeSpool(now)
 	var due []signed
+	s.failing = failed != nil
 	for _, name := range s.config.Products {
+		if !s.failing {
+			s.judgeReleased(name)
+		}
 		if roll, ok := s.signProduct(now, name); ok {
 			due = append(due, roll)
 		}
@@ -138,6 +142,7 @@ func (s *Signer) signProduct(now time.Time, name string) (signed, bool) {
 		s.alarms.raise(now, alarmKey{code: release.CodeOf(err), product: name}, true, err.Error())
 		return signed{}, false
 	}
+	s.judgeKeys(now, computed)
 	reason := s.products.of(name).due(state, computed, s.config.Every)
 	last, had := s.ledger.signed[name]
 	if had && reason != "" && now.Sub(last.At) > rollDeadline && !s.logged(last.digest) {
@@ -172,6 +177,30 @@ func (s *Signer) signProduct(now time.Time, name string) (signed, bool) {
 	}
 	s.config.Logger.Info("signed a roll", "product", name, "size", computed.Size, "live", len(computed.Live), "reason", reason, "digest", made.digest)
 	return made, true
+}
+
+// judgeKeys raises an alarm where the authority in force does not let the keys sign the
+// rolls of a product: at every step, since the next roll may be due in hours. mu is held.
+func (s *Signer) judgeKeys(now time.Time, computed *release.Roll) {
+	authority, _ := s.follower.State().AuthorityAt(computed.Size)
+	ids := make([]release.KeyID, 0, len(s.config.Keys))
+	for _, key := range s.config.Keys {
+		ids = append(ids, key.Key().ID())
+	}
+	if err := register.CheckSigners(authority, &release.Statement{Type: release.TypeRoll, Predicate: computed}, nil, ids); err != nil {
+		s.alarms.raise(now, alarmKey{code: release.CodeOf(err), product: computed.Product}, true, "the keys of this process may not sign its rolls: "+err.Error())
+	}
+}
+
+// judgeReleased says once of a product that it has no release, and none of its rolls is
+// signed before it has: a name that is misspelt looks the same. mu is held.
+func (s *Signer) judgeReleased(name string) {
+	of := s.products.of(name)
+	if of.released || of.told {
+		return
+	}
+	of.told = true
+	s.config.Logger.Warn("the log holds no release of this product: its first roll is signed once it has one; is the name right?", "product", name, "products", s.follower.State().Products())
 }
 
 // logged reports whether an entry is in what is followed; mu is held.

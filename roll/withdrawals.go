@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -21,28 +22,58 @@ var ErrNotReady = errors.New("the log has not been read yet: hand it in again in
 // ErrFull says that MaxSpooled withdrawals wait already.
 var ErrFull = fmt.Errorf("%d withdrawals wait already", MaxSpooled)
 
+// BehindError says that a withdrawal names what the log may hold, and that the log could
+// not be read as far as that: it may be handed in again once it can. It is what a refusal
+// for an unknown target or authority is worth while the log cannot be followed.
+type BehindError struct {
+	// Size is how far the log is followed.
+	Size uint64
+	// Refusal is what the withdrawal comes to as far as that.
+	Refusal error
+}
+
+func (e *BehindError) Error() string {
+	return fmt.Sprintf("the log is followed to size %d only and cannot be read on at the moment: hand it in again when it can (%v)", e.Size, e.Refusal)
+}
+
+func (e *BehindError) Unwrap() error { return e.Refusal }
+
 // CodeProductNotSigned: a withdrawal of a product that this roll signer does not sign.
 const CodeProductNotSigned release.Code = "product-not-signed"
 
 // Hand takes a withdrawal, the bytes of its envelope. Nil: it is on disk and will be
 // submitted, or the log holds it already. The error is a *release.Refusal where it is
-// not admissible now, ErrNotReady, ErrFull, or one of the disk.
+// not admissible now, a *BehindError, ErrNotReady, ErrFull, or one of the disk.
 //
 // What it withdraws, or the authority, may have been logged a moment ago: before that
 // is a refusal, a Signer that runs looks at the log again, as long as ctx allows and for
-// at most catchUpTimeout.
+// at most catchUpTimeout. If the log cannot be read then, it is a *BehindError.
 func (s *Signer) Hand(ctx context.Context, envelope []byte) (rollremote.Withdrawal, error) {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	taken, err := s.hand(envelope)
 	// The step that is under way may have begun before.
 	for range 2 {
-		if code := release.CodeOf(err); code != register.CodeTargetNotLogged && code != register.CodeAuthorityNotInForce || !s.catchUp(ctx) {
+		if !mayBeLogged(err) || !s.catchUp(ctx) {
 			break
 		}
 		taken, err = s.hand(envelope)
 	}
+	if mayBeLogged(err) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.failing || ctx.Err() != nil {
+			return taken, &BehindError{s.checkpoint().Size, err}
+		}
+	}
 	return taken, err
+}
+
+// mayBeLogged reports whether a newer state of the log may know what a refusal calls
+// unknown.
+func mayBeLogged(err error) bool {
+	code := release.CodeOf(err)
+	return code == register.CodeTargetNotLogged || code == register.CodeAuthorityNotInForce
 }
 
 // catchUp waits for the end of a step; false if none comes.
@@ -254,7 +285,11 @@ func (s *Signer) submitWithdrawal(ctx context.Context, one *spooled) {
 	}
 	one.failure, one.taken = err, one.taken || err == nil
 	if err != nil {
-		s.config.Logger.Warn("a withdrawal could not be submitted", "digest", one.prepared.Digest, "product", one.stated.Product, "error", err)
+		level := slog.LevelDebug
+		if now := s.now(); one.warned.IsZero() || now.Sub(one.warned) >= repeatAlarm {
+			level, one.warned = slog.LevelWarn, now
+		}
+		s.config.Logger.Log(ctx, level, "a withdrawal could not be submitted, and is tried again", "digest", one.prepared.Digest, "product", one.stated.Product, "error", err)
 		return
 	}
 	s.config.Logger.Info("the log took a withdrawal", "digest", one.prepared.Digest, "product", one.stated.Product, "index", receipt.Index)

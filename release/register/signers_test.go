@@ -26,10 +26,15 @@ func TestL8Signers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLog(t)
 			os := l.admit(l.osImage())
+			stated := l.release([]release.Digest{os})
+			authority, _ := l.Authority()
+			if got := release.CodeOf(CheckSigners(authority, &release.Statement{Predicate: stated}, nil, keyIDs(c.signers...))); got != c.code {
+				t.Errorf("before signing: got %q, want %q", got, c.code)
+			}
 			if c.code == "" {
-				l.admit(l.release([]release.Digest{os}), c.signers...)
+				l.admit(stated, c.signers...)
 			} else {
-				l.refuse(c.code, l.release([]release.Digest{os}), c.signers...)
+				l.refuse(c.code, stated, c.signers...)
 			}
 		})
 	}
