@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 
 	"web":                  {"web/api", "web/pages", "log"},
 	"web/api":              {"log"},
-	"web/pages":            {"log"},
+	"web/pages":            {"log", "release/compare"},
 	"web/browser":          {"verify", "attest/tpm", "tlog/memory"},
 	"storage/embedded":     {"log", "storage/index"},
 	"storage/postgres":     {"log", "storage/index"},

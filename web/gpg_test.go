@@ -57,7 +57,7 @@ func TestWithdrawalSignedByGPG(t *testing.T) {
 			}
 		}
 	})
-	getPage(t, s, "/entries/4").contains(t, "What it changes", "Key added "+key.ID().String()+" withdraw, openpgp")
+	getPage(t, s, "/entries/4").contains(t, "What it changes", "Key added "+key.ID().String()+" to role withdraw, openpgp")
 	live := s.Roll().Live
 	entry, _ := s.Sign(s.Withdrawal(live[0]))
 	envelope, err := release.ParseEnvelope(entry)

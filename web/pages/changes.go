@@ -2,93 +2,89 @@ package pages
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/compare"
 )
 
 // changes says in words what a version of the authority changes of the one before.
 func changes(before, now *release.Authority) []fact {
 	var lines []fact
-	say := func(name, text string) {
-		lines = append(lines, fact{Name: name, Text: text, Same: len(lines) > 0 && lines[len(lines)-1].Name == name})
-	}
-	if before.Origin != now.Origin {
-		say("Log", "retires "+before.Origin+" in favour of "+now.Origin)
-	}
-	if !before.Expires.Equal(now.Expires) {
-		say("Expires", instantText(now.Expires)+", before "+instantText(before.Expires))
-	}
-	old, fresh := rolesOf(before), rolesOf(now)
-	for _, role := range slices.Concat(old, fresh) {
-		if !slices.Contains(old, role) {
-			say("Role added", role)
-		} else if !slices.Contains(fresh, role) {
-			say("Role removed", role)
-		}
-	}
-	for _, id := range sortedKeys(now) {
-		if _, held := before.Keys[id]; !held {
-			lines = append(lines, fact{Name: "Key added", Digest: id.String(), Text: keyText(now, id)})
-		}
-	}
-	for _, id := range sortedKeys(before) {
-		if _, held := now.Keys[id]; !held {
-			lines = append(lines, fact{Name: "Key removed", Digest: id.String(), Text: keyText(before, id)})
-		}
-	}
-	for _, id := range sortedKeys(now) {
-		if _, held := before.Keys[id]; held && rolesHeld(before, id) != rolesHeld(now, id) {
-			lines = append(lines, fact{Name: "Key moved", Digest: id.String(), Text: "from " + rolesHeld(before, id) + " to " + rolesHeld(now, id)})
-		}
-	}
-	for _, bad := range now.Compromised {
-		if !slices.Contains(before.Compromised, bad) {
-			lines = append(lines, fact{Name: "Compromised", Digest: bad.KeyID.String(), Text: fmt.Sprintf("in %s from entry %d on", bad.Origin, bad.From)})
-		}
-	}
-	for _, channel := range slices.Concat(before.Channels, now.Channels) {
-		if text := channel.Name + ", for images of mode " + string(channel.Mode); !slices.Contains(before.Channels, channel) {
-			say("Channel added", text)
-		} else if !slices.Contains(now.Channels, channel) {
-			say("Channel removed", text)
-		}
-	}
-	if before.Limits != now.Limits {
-		say("Limits", limitsText(now.Limits)+"; before, "+limitsText(before.Limits))
+	for _, change := range compare.Authorities(before, now) {
+		line := changeFact(&change, before, now)
+		line.Same = len(lines) > 0 && lines[len(lines)-1].Name == line.Name
+		lines = append(lines, line)
 	}
 	return lines
 }
 
-// rolesOf describes every role, but not whose it is.
-func rolesOf(a *release.Authority) []string {
-	var texts []string
-	for _, role := range a.Roles {
-		texts = append(texts, string(role.Name)+": "+strconv.Itoa(role.Threshold)+" of "+plural(len(role.Keys), "key", "keys")+scope(role))
+// changeFact says one difference.
+func changeFact(c *compare.AuthorityChange, from, to *release.Authority) fact {
+	before, after := c.Before, c.After
+	text := func(name, format string, args ...any) fact {
+		return fact{Name: name, Text: fmt.Sprintf(format, args...)}
 	}
-	return texts
+	ofKey := func(name, format string, args ...any) fact {
+		return fact{Name: name, Digest: c.KeyID.String(), Text: fmt.Sprintf(format, args...)}
+	}
+	switch c.Code {
+	case compare.AuthorityOrigin:
+		return text("Log", "retires %s in favour of %s", before.Origin, after.Origin)
+	case compare.AuthorityExpires:
+		return text("Expires", "%s, before %s", instantText(to.Expires), instantText(from.Expires))
+	case compare.AuthorityLimits:
+		return text("Limits", "%s; before, %s", limitsText(after.Limits), limitsText(before.Limits))
+	case compare.ChannelAdded:
+		return text("Channel added", "%s, for images of mode %s", after.Channel.Name, after.Channel.Mode)
+	case compare.ChannelMode:
+		return text("Channel changed", "%s, for images of mode %s; before, of mode %s", after.Channel.Name, after.Channel.Mode, before.Channel.Mode)
+	case compare.ChannelRemoved:
+		return text("Channel removed", "%s, for images of mode %s", before.Channel.Name, before.Channel.Mode)
+	case compare.RoleRemoved:
+		return text("Role removed", "%s", roleText(before.Role))
+	case compare.RoleAdded:
+		return text("Role added", "%s", roleText(after.Role))
+	case compare.RoleScope:
+		return text("Role limited", "%s: %s; before, %s", after.Role.Name, scopeText(after.Role), scopeText(before.Role))
+	case compare.RoleThreshold:
+		return text("Threshold", "%s; before, %d", roleText(after.Role), before.Role.Threshold)
+	case compare.RoleKeyRemoved:
+		return ofKey("Key removed", "from role %s%s, %s", after.Role.Name, scope(*after.Role), from.Keys[c.KeyID].Format)
+	case compare.RoleKeyAdded:
+		return ofKey("Key added", "to role %s%s, %s", after.Role.Name, scope(*after.Role), to.Keys[c.KeyID].Format)
+	case compare.KeyListed:
+		return ofKey("Key added", "to no role, %s", to.Keys[c.KeyID].Format)
+	case compare.KeyUnlisted:
+		return ofKey("Key removed", "which had no role, %s", from.Keys[c.KeyID].Format)
+	case compare.KeyCompromised:
+		return ofKey("Compromised", "in %s from entry %d on", after.Compromised.Origin, after.Compromised.From)
+	case compare.CompromisedMoved:
+		return ofKey("Compromised", "in %s from entry %d on; before, from entry %d on%s", after.Compromised.Origin, after.Compromised.From, before.Compromised.From,
+			stays(after.Compromised.From > before.Compromised.From))
+	case compare.CompromisedLifted:
+		return ofKey("Listed no more", "as compromised in %s from entry %d on%s", before.Compromised.Origin, before.Compromised.From, stays(true))
+	}
+	return text("Changed", "%s", c.Code)
 }
 
-func sortedKeys(a *release.Authority) []release.KeyID {
-	ids := make([]release.KeyID, 0, len(a.Keys))
-	for id := range a.Keys {
-		ids = append(ids, id)
+// stays says that no version takes back what an earlier one struck.
+func stays(lifted bool) string {
+	if lifted {
+		return "; what that struck stays struck"
 	}
-	slices.SortFunc(ids, release.KeyID.Compare)
-	return ids
+	return ""
 }
 
-// keyText says of which roles and format a key is.
-func keyText(a *release.Authority, id release.KeyID) string {
-	return rolesHeld(a, id) + ", " + string(a.Keys[id].Format)
+// roleText describes a role, but not whose it is.
+func roleText(role *release.Role) string {
+	return fmt.Sprintf("%s: %d of %s%s", role.Name, role.Threshold, plural(len(role.Keys), "key", "keys"), scope(*role))
 }
 
-func rolesHeld(a *release.Authority, id release.KeyID) string {
-	roles := signerOf(id, []*release.Authority{a}).Roles
-	if len(roles) == 0 {
-		return "no role"
+// scopeText says to what a role is limited where a sentence needs a word for all.
+func scopeText(role *release.Role) string {
+	if text := strings.TrimPrefix(scope(*role), "; "); text != "" {
+		return text
 	}
-	return strings.Join(roles, " and ")
+	return "not limited"
 }

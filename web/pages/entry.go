@@ -29,13 +29,13 @@ type entryView struct {
 	Note      string // its signers' free text
 	Facts     []fact
 	State     stateView
-	Retired   *retiredView // the log is
 	// Code and Reason say why a void or unknown entry is so; Reason is partly
 	// the entry's own text.
 	Code, Reason string
 	Signers      signersView
 	Images       []imageLine
-	Changes      []fact // of an authority, against the version before
+	Withdrawals  []withdrawalLine // of an image or a release
+	Changes      []fact           // of an authority, against the version before
 	Effects      []effectsView
 	Artifacts    []release.Artifact
 	Measurements []measurementView
@@ -83,7 +83,7 @@ func (p *Pages) entry(c echo.Context) error {
 		return err
 	}
 	view.Commands = p.commands(c, view)
-	return render(c, http.StatusOK, "entry", frame{Title: view.Title, Origin: p.config.Log.Origin(), Here: "entry", View: view})
+	return p.render(c, http.StatusOK, "entry", frame{Title: view.Title, Here: "entry", View: view})
 }
 
 func (p *Pages) noEntry(text string) error {
@@ -96,7 +96,7 @@ func (p *Pages) notPublished(c echo.Context, index uint64) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	c.Response().Header().Set("Retry-After", "2")
 	view := entryView{Index: index, Title: "Entry " + strconv.FormatUint(index, 10)}
-	return render(c, http.StatusNotFound, "entry", frame{Title: view.Title, Origin: p.config.Log.Origin(), Here: "entry", View: view})
+	return p.render(c, http.StatusNotFound, "entry", frame{Title: view.Title, Here: "entry", View: view})
 }
 
 // describe gathers what is known of a published entry.
@@ -122,9 +122,7 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) (entryV
 	size := newest.Checkpoint.Size
 	p.config.Log.View(func(state *register.State) {
 		record, _ := state.Entry(index)
-		standing, _ := state.WhyAt(index, size)
-		view.State = stateOf(record.Type, standing)
-		view.Retired = retiredAt(state, size)
+		view.State = stateAt(state, index, size)
 		if record.Refusal != nil {
 			view.Code, view.Reason = string(record.Refusal.Code), record.Refusal.Error()
 		}
@@ -159,7 +157,9 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) (entryV
 		view.Facts = append(view.Facts, named)
 	}
 	if admitted {
-		var err error
+		if view.Withdrawals, err = p.withdrawals(ctx, index, size, envelope.PayloadDigest(), statement); err != nil {
+			return view, err
+		}
 		if view.Effects, err = p.effects(ctx, index, size, statement); err != nil {
 			return view, err
 		}

@@ -68,12 +68,8 @@ func (p *Pages) Failure(c echo.Context, status int, code, detail string) error {
 	if len(path) > maxPathShown {
 		path = path[:maxPathShown] + "..."
 	}
-	origin := ""
-	if p.config.Log != nil { // an error is answered even by a server that has no log
-		origin = p.config.Log.Origin()
-	}
 	view := failureView{Status: status, Title: title, Path: path, Code: code, Detail: sentence(detail)}
-	return render(c, status, "failure", frame{Title: title, Origin: origin, View: view})
+	return p.render(c, status, "failure", frame{Title: title, View: view})
 }
 
 // sentence gives an error's text its capital and its full stop.

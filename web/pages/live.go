@@ -42,22 +42,6 @@ type authorityLine struct {
 	Past    bool // it has expired
 }
 
-// retiredView says what retired the log.
-type retiredView struct {
-	Index     uint64
-	Successor string
-}
-
-// retiredAt returns nil for a log that was in use at a size.
-func retiredAt(state *register.State, size uint64) *retiredView {
-	index, retired := state.Retired()
-	if !retired || index >= size {
-		return nil
-	}
-	authority, _ := state.AuthorityAt(size)
-	return &retiredView{Index: index, Successor: authority.Origin}
-}
-
 type productView struct {
 	Name     string
 	Channels []channelView
@@ -153,7 +137,11 @@ func (p *Pages) live(c echo.Context) error {
 		}
 		view.Products = append(view.Products, product)
 	}
-	return render(c, http.StatusOK, "live", frame{Title: "What is live", Origin: p.config.Log.Origin(), Here: "live", View: view})
+	title := "What is live"
+	if view.Retired != nil {
+		title = "What was live"
+	}
+	return p.render(c, http.StatusOK, "live", frame{Title: title, Here: "live", View: view})
 }
 
 // byChannel groups live releases by channel, those for production first, in each

@@ -119,11 +119,13 @@ func asset(c echo.Context) error {
 	return nil
 }
 
-// frame is what every page has. View is the page's own.
+// frame is what every page has. View is the page's own, Here its
+// place in the navigation; render fills in the rest.
 type frame struct {
 	Title       string
 	Origin      string
 	Style, Icon string
+	Retired     *retiredView // the log is, so no page may look as if it were in use
 	// Here is the page's place in the navigation.
 	Here string
 	View any
@@ -146,8 +148,11 @@ func parseTemplates(names ...string) map[string]*template.Template {
 }
 
 // render answers with a page, or fails before a byte of it is sent.
-func render(c echo.Context, status int, name string, f frame) error {
+func (p *Pages) render(c echo.Context, status int, name string, f frame) error {
 	f.Style, f.Icon = style, icon
+	if p.config.Log != nil { // an error is answered even by a server that has no log
+		f.Origin, f.Retired = p.config.Log.Origin(), p.retired()
+	}
 	var body bytes.Buffer
 	if err := templates[name].Execute(&body, f); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)

@@ -137,7 +137,7 @@ func (p *Pages) releases(c echo.Context) error {
 	} else {
 		view.Date = dateText(query.listType())
 	}
-	return render(c, http.StatusOK, "releases", frame{Title: view.Heading, Origin: p.config.Log.Origin(), Here: "releases", View: view})
+	return p.render(c, http.StatusOK, "releases", frame{Title: view.Heading, Here: "releases", View: view})
 }
 
 func (q listQuery) listType() release.Type {
@@ -203,8 +203,7 @@ func looksLikeDigest(text string) bool {
 
 // rowOf is the row of an entry as it stands at a size.
 func rowOf(record log.Record, state *register.State, size uint64) rowView {
-	standing, _ := state.WhyAt(record.Index, size)
-	row := rowView{Index: record.Index, Type: typeText(record.Type), Product: record.Product, Channel: record.Channel, State: stateOf(record.Type, standing),
+	row := rowView{Index: record.Index, Type: typeText(record.Type), Product: record.Product, Channel: record.Channel, State: stateAt(state, record.Index, size),
 		Issued: record.Issued, Date: strings.ToLower(dateText(record.Type)), Until: record.NotAfter}
 	switch {
 	case record.Type == release.TypeImage:
