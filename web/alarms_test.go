@@ -109,8 +109,22 @@ func TestRetiredLog(t *testing.T) {
 	if status, _, body := post(t, s, withdrawal); status != http.StatusConflict || !strings.Contains(string(body), `"code":"log-retired"`) || !strings.Contains(string(body), "log2.example/acme") {
 		t.Errorf("a withdrawal: %d %s", status, body)
 	}
-	getPage(t, s, "/entries/3").contains(t, "The log is retired in favour of log2.example/acme , by entry 4")
-	getPage(t, s, "/entries/4").contains(t, "Log retires log.example/acme in favour of log2.example/acme")
-	page := getPage(t, s, "/")
-	page.contains(t, "This log is retired in favour of log2.example/acme , by entry 4")
+	// No page of it looks as if it were in use.
+	for path, wants := range map[string][]string{
+		"/":                        {"What was live", "past its date"},
+		"/releases":                {"live when retired"},
+		"/releases?type=all":       {"live when retired", "retires the log"},
+		"/releases?type=authority": {"version 2 retires the log", "version 1 superseded"},
+		"/entries/3":               {"It was live when the log was retired."},
+		"/entries/4":               {"Log retires log.example/acme in favour of log2.example/acme", "version 2 retires the log"},
+		"/entries/99":              nil,
+	} {
+		page := getPage(t, s, path)
+		page.contains(t, append(wants, "This log is retired in favour of log2.example/acme , by entry 4")...)
+		for _, badge := range page.all("span") {
+			if word := content(badge); attribute(badge, "class") == "badge good" && word != "yes" && word != "met by this checkpoint" {
+				t.Errorf("%s: a green badge says %q", path, word)
+			}
+		}
+	}
 }
