@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/filelock"
 	"github.com/muster-log/muster/internal/inputfile"
 	"github.com/muster-log/muster/tlog/fork"
 	"github.com/muster-log/muster/verify"
@@ -127,7 +128,8 @@ func Learn(ctx context.Context, path string, learned *verify.Memory, create bool
 	return found, nil
 }
 
-// lock takes the lock, waiting for whoever has it.
+// lock takes the lock, waiting for whoever has it. On a system without such locks it
+// fails: two processes that remember at once would lose what one learnt.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
@@ -138,9 +140,8 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	pause := time.NewTicker(lockPause)
 	defer pause.Stop()
 	for {
-		taken, err := tryLock(file)
+		taken, err := filelock.Try(file)
 		if taken {
-			// Closing gives it back; so does the end of the process, however it ends.
 			return func() { file.Close() }, nil
 		}
 		if err != nil {

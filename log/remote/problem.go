@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/muster-log/muster/internal/printable"
 )
 
 // maxProblem bounds a problem document in bytes.
@@ -107,14 +107,5 @@ func retryAfter(header http.Header) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 }
 
-// shown makes a peer's text fit for a terminal: no control characters, no
-// bidirectional marks, bounded.
-func shown(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, text[:min(len(text), maxProblemText)])
-	return strings.ToValidUTF8(text, "?")
-}
+// shown makes a peer's text fit for a terminal.
+func shown(text string) string { return printable.Text(text, maxProblemText) }

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/muster-log/muster/internal/filelock"
 	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/release"
 )
@@ -214,6 +215,17 @@ func (t *transfer) open(name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// lock keeps other processes from writing to a file until it is closed; false:
+// one has it. On a system without such locks it does nothing: of two processes that
+// fetch one artifact, each notices by its digest what the other spoiled.
+func lock(file *os.File) (bool, error) {
+	mine, err := filelock.Try(file)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return true, nil
+	}
+	return mine, err
 }
 
 // openPart opens or makes the file in the making, for this process alone.

@@ -2,11 +2,7 @@
 
 package download
 
-import (
-	"errors"
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // freeSpace returns how many bytes may still be written below a directory; false
 // where that cannot be told.
@@ -16,14 +12,4 @@ func freeSpace(directory string) (uint64, bool) {
 		return 0, false
 	}
 	return saturatingMultiply(stat.Bavail, uint64(stat.Bsize)), true
-}
-
-// lock keeps other processes from writing to a file until it is closed; false:
-// one has it.
-func lock(file *os.File) (bool, error) {
-	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, nil
-	}
-	return err == nil, err
 }

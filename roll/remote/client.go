@@ -11,10 +11,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
+	"github.com/muster-log/muster/internal/printable"
 	"github.com/muster-log/muster/release"
 )
 
@@ -162,14 +161,5 @@ func failure(status int, mediaType string, data []byte) *StatusError {
 	return failed
 }
 
-// shown makes a peer's text fit for a terminal: no control characters, no
-// bidirectional marks, bounded.
-func shown(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, text[:min(len(text), maxText)])
-	return strings.ToValidUTF8(text, "?")
-}
+// shown makes a peer's text fit for a terminal.
+func shown(text string) string { return printable.Text(text, maxText) }

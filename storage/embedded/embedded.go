@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/filelock"
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/storage/index"
 	"github.com/muster-log/muster/tlog"
@@ -163,15 +163,11 @@ func checkOutside(path, dir string) error {
 	return nil
 }
 
-// lockFile takes the kernel's lock on a file, which it makes; it goes with the
-// process.
+// lockFile takes the lock of a file, which it makes; it goes with the process.
 func lockFile(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+	file, err := filelock.Open(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("%s: the log is in use by another process, perhaps one that runs a copy of its directory: stop that one, or choose another directory", path)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: the log is in use by another process, perhaps one that runs a copy of its directory: stop that one, or choose another directory", path), file.Close())
-	}
-	return file, nil
+	return file, err
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package state
 
 import (
@@ -8,7 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/muster-log/muster/internal/filelock"
 )
 
 // lockName is the file inside the data directory whose lock the serving
@@ -31,19 +30,14 @@ func LockKey(path string) (io.Closer, error) {
 	return lock(path, os.O_RDONLY)
 }
 
-// lock takes the exclusive lock of a file, which the kernel releases with the
-// process, so no stale one is ever left behind.
+// lock takes the exclusive lock of a file.
 func lock(path string, flags int) (io.Closer, error) {
-	file, err := os.OpenFile(path, flags, 0o600)
+	file, err := filelock.Open(path, flags, 0o600)
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("%s is in use by another witness process: stop that one first", path)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		file.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s is in use by another witness process: stop that one first", path)
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return file, nil
 }
