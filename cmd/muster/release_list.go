@@ -115,6 +115,8 @@ type listing struct {
 	Size   uint64 `json:"size"`
 	// Verified: replayed; else it is what the log's index says.
 	Verified bool `json:"verified"`
+	// Retired: the log has ended, and what it calls live passes nowhere.
+	Retired *retiredJSON `json:"retired,omitempty"`
 	// Void and Unknown count entries of all types; an index does not say them.
 	Void    *uint64 `json:"void,omitempty"`
 	Unknown *uint64 `json:"unknown,omitempty"`
@@ -170,7 +172,7 @@ func (a *app) listVerified(ctx context.Context, s *session, filter *listFilter) 
 	}
 	state := follower.State()
 	void, unknown := state.Void(), state.Unknown()
-	l := &listing{Origin: state.Origin(), Size: state.Size(), Verified: true, Void: &void, Unknown: &unknown, Releases: []listedJSON{}}
+	l := &listing{Origin: state.Origin(), Size: state.Size(), Verified: true, Retired: retiredIn(state), Void: &void, Unknown: &unknown, Releases: []listedJSON{}}
 	for _, f := range all {
 		standing, _ := state.Why(f.index)
 		listed := listedJSON{f.index, f.digest, f.stated.Identity(), f.stated.Product, f.stated.Channel, f.stated.Version,
@@ -192,6 +194,7 @@ func (a *app) printReleases(l *listing, basis string) error {
 		} else {
 			p.line("log %s at size %d, as its index says: a convenience, not a proof; --verified replays the log", quote(l.Origin), l.Size)
 		}
+		l.Retired.line(p)
 		if len(l.Releases) == 0 {
 			p.line("no releases")
 			return

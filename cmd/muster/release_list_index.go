@@ -42,6 +42,7 @@ func (s *session) listIndexed(ctx context.Context, filter *listFilter) (*listing
 	if err != nil {
 		return nil, err
 	}
+	l.Retired = s.retiredBySelf(ctx)
 	return l, nil
 }
 

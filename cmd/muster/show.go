@@ -46,6 +46,8 @@ type shownEntry struct {
 	Index    uint64        `json:"index"`
 	Standing register.Word `json:"standing"`
 	Why      string        `json:"why"`
+	// Retired: the log has ended.
+	Retired *retiredJSON `json:"retired,omitempty"`
 	// Reinstate are the withdrawals that a later entry of the release must list to be
 	// live, besides those which this one lists.
 	Reinstate []release.Digest `json:"reinstate,omitempty"`
@@ -73,7 +75,7 @@ func (a *app) showLogged(cmd *cobra.Command, which string, want release.Type, so
 		return fail(exitcode.Refused, "entry-of-other-payload", "", fmt.Errorf("the log answers with payload %s as entry %d, want %s", doc.digest(), index, h.entries[index].digest))
 	}
 	standing, _ := h.state.Why(index)
-	result := shownEntry{documentJSON: doc.json(), Index: index, Standing: standing.Word, Why: standing.String()}
+	result := shownEntry{documentJSON: doc.json(), Index: index, Standing: standing.Word, Why: standing.String(), Retired: retiredIn(h.state)}
 	var missing []uint64
 	if stated, ok := doc.statement.Predicate.(*release.Release); ok {
 		a.nameImages(h, stated.Images)
@@ -82,6 +84,7 @@ func (a *app) showLogged(cmd *cobra.Command, which string, want release.Type, so
 	}
 	return a.print(result, func(p *page) {
 		p.line("entry %d of %s, replayed to size %d, verified with %s: %s", index, quote(h.checkpoint.Origin), h.checkpoint.Size, s.basis(), result.Why)
+		result.Retired.line(p)
 		doc.describe(p)
 		h.describeWithdrawn(p, missing)
 		if len(missing) > 0 {

@@ -18,6 +18,14 @@ type Readiness struct {
 	Quorum bool
 	// Missing are the witnesses that did not; at most 64, each fit to be shown.
 	Missing []string
+	// Retired is set where the log has ended in favour of another.
+	Retired *Retirement
+}
+
+// Retirement says which entry retired a log, in favour of which.
+type Retirement struct {
+	Index     uint64
+	Successor string // an origin, fit to be shown
 }
 
 // Ready asks the log whether it publishes. A log that does not is no error.
@@ -36,6 +44,10 @@ func (c *Client) Ready(ctx context.Context) (*Readiness, error) {
 		Ready   bool     `json:"ready"`
 		Quorum  bool     `json:"quorum"`
 		Missing []string `json:"missing"`
+		Retired *struct {
+			Index     uint64 `json:"index"`
+			Successor string `json:"successor"`
+		} `json:"retired"`
 	}
 	if err := json.Unmarshal(answer.body, &document); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", shown(answer.url.String()), ErrAnswer, err)
@@ -43,6 +55,9 @@ func (c *Client) Ready(ctx context.Context) (*Readiness, error) {
 	readiness := &Readiness{Ready: document.Ready && answer.status == http.StatusOK, Quorum: document.Quorum}
 	for _, name := range document.Missing[:min(len(document.Missing), maxMissing)] {
 		readiness.Missing = append(readiness.Missing, shown(name))
+	}
+	if document.Retired != nil {
+		readiness.Retired = &Retirement{Index: document.Retired.Index, Successor: shown(document.Retired.Successor)}
 	}
 	return readiness, nil
 }

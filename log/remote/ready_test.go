@@ -44,3 +44,18 @@ func TestReady(t *testing.T) {
 		})
 	}
 }
+
+// TestReadyRetired: what a log says ended it is fit to be shown.
+func TestReadyRetired(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"ready":true,"retired":{"index":4,"successor":"log2.example/ac\u001bme"}}`)
+	})
+	got, err := c.Ready(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Retirement{Index: 4, Successor: "log2.example/ac?me"}); got.Retired == nil || *got.Retired != want {
+		t.Errorf("got %+v, want %+v", got.Retired, want)
+	}
+}

@@ -32,7 +32,7 @@ func changeFact(c *compare.AuthorityChange, from, to *release.Authority) fact {
 	case compare.AuthorityOrigin:
 		return text("Log", "retires %s in favour of %s", before.Origin, after.Origin)
 	case compare.AuthorityExpires:
-		return text("Expires", "%s, before %s", instantText(to.Expires), instantText(from.Expires))
+		return text("Expires", "%s; was %s", instantText(to.Expires), instantText(from.Expires))
 	case compare.AuthorityLimits:
 		return text("Limits", "%s; before, %s", limitsText(after.Limits), limitsText(before.Limits))
 	case compare.ChannelAdded:
