@@ -25,7 +25,7 @@ func (e *ExistsError) Is(target error) bool { return target == fs.ErrExist }
 // content may be there after a crash. A symbolic link at path is replaced, not
 // followed. perm is the file's mode exactly, whatever the umask.
 func Write(path string, data []byte, perm os.FileMode) error {
-	return place(path, data, perm, os.Rename)
+	return place(path, data, perm, os.Rename, (*os.File).Sync)
 }
 
 // Create makes the file at path as [Write] does, and never over another one:
@@ -34,24 +34,29 @@ func Write(path string, data []byte, perm os.FileMode) error {
 // one is refused, and a file that is there is whole; the file system must have
 // hard links.
 func Create(path string, data []byte, perm os.FileMode) error {
-	return place(path, data, perm, func(made, path string) error {
-		err := os.Link(made, path)
-		if errors.Is(err, fs.ErrExist) {
-			return &ExistsError{path}
-		}
-		return err
-	})
+	return place(path, data, perm, link, (*os.File).Sync)
 }
 
-// place writes a temporary file and has it named path.
-func place(path string, data []byte, perm os.FileMode, name func(made, path string) error) error {
+// link gives a file another name, which must be free.
+func link(made, path string) error {
+	err := os.Link(made, path)
+	if errors.Is(err, fs.ErrExist) {
+		return &ExistsError{path}
+	}
+	return err
+}
+
+// place writes a temporary file, syncs it, has it named path, and syncs the directory.
+// The order is what makes a crash harmless: a name that came before its content were
+// durable might lead to an empty file.
+func place(path string, data []byte, perm os.FileMode, name func(made, path string) error, sync func(*os.File) error) error {
 	dir := filepath.Dir(path)
 	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer os.Remove(file.Name()) // after a rename there is nothing of this name
-	if err := fill(file, data, perm); err != nil {
+	if err := fill(file, data, perm, sync); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := name(file.Name(), path); err != nil {
@@ -60,13 +65,13 @@ func place(path string, data []byte, perm os.FileMode, name func(made, path stri
 		}
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := SyncDir(dir); err != nil {
+	if err := syncDir(dir, sync); err != nil {
 		return fmt.Errorf("write %s: sync its directory: %w", path, err)
 	}
 	return nil
 }
 
-func fill(file *os.File, data []byte, perm os.FileMode) error {
+func fill(file *os.File, data []byte, perm os.FileMode, sync func(*os.File) error) error {
 	defer file.Close()
 	if err := file.Chmod(perm); err != nil {
 		return err
@@ -74,18 +79,20 @@ func fill(file *os.File, data []byte, perm os.FileMode) error {
 	if _, err := file.Write(data); err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil {
+	if err := sync(file); err != nil {
 		return err
 	}
 	return file.Close()
 }
 
 // SyncDir makes the names in a directory durable.
-func SyncDir(dir string) error {
+func SyncDir(dir string) error { return syncDir(dir, (*os.File).Sync) }
+
+func syncDir(dir string, sync func(*os.File) error) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	return sync(d)
 }

@@ -82,7 +82,7 @@ func TestErrorKeepsTheOldFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fill(file, []byte("new"), 0o644); err == nil {
+	if err := fill(file, []byte("new"), 0o644, (*os.File).Sync); err == nil {
 		t.Error("a file open for reading was written")
 	}
 	holds(t, path, "old", "file")

@@ -89,6 +89,7 @@ type transfer struct {
 	hash   hash.Hash
 	origin string // the URL that the first byte in part is from; empty: of an earlier call
 	report progress.Reporter
+	sync   func(*os.File) error // makes a file or a directory durable
 
 	arrived int64 // bytes that the URL which is asked now has sent, of all its attempts
 	again   bool  // the attempt began at the file's first byte, though there were others
@@ -97,7 +98,7 @@ type transfer struct {
 // begin opens the part of an artifact, and hashes what is there of it. It returns
 // nil if the artifact itself is there.
 func begin(ctx context.Context, root *os.Root, file string, artifact release.Artifact, report progress.Reporter) (*transfer, error) {
-	t := &transfer{path: file, name: path.Base(file), size: int64(artifact.Size), digest: artifact.Digest, report: report}
+	t := &transfer{path: file, name: path.Base(file), size: int64(artifact.Size), digest: artifact.Digest, report: report, sync: (*os.File).Sync}
 	var err error
 	if t.dir, err = makeDirectory(root, path.Dir(file)); err != nil {
 		return nil, err
@@ -310,9 +311,10 @@ func (t *transfer) complete() bool {
 	return t.done == t.size && release.Digest(t.hash.Sum(nil)) == t.digest
 }
 
-// publish gives the part its name. What has got that name meanwhile stands.
+// publish makes the part durable and then gives it its name, so that after a crash a
+// file of that name is the artifact. What has got that name meanwhile stands.
 func (t *transfer) publish() error {
-	if err := t.part.Sync(); err != nil {
+	if err := t.sync(t.part); err != nil {
 		return err
 	}
 	err := t.dir.Link(t.name+partSuffix, t.name)
@@ -338,7 +340,7 @@ func (t *transfer) publish() error {
 		return err
 	}
 	defer directory.Close()
-	return directory.Sync()
+	return t.sync(directory)
 }
 
 func (t *transfer) close() {
