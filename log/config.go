@@ -31,10 +31,6 @@ const (
 	// is half of what they wait for their publication anyway.
 	loadBatch      = 16
 	gatherInterval = DefaultCheckpointInterval / 2
-
-	// admissionClockSkew is how far the log's clock may lie behind log time
-	// before the log refuses to sign (docs/formats/register.md, log time).
-	admissionClockSkew = 5 * time.Minute
 )
 
 // Config is what a log is made of. Origin, Key and the interfaces must stand.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 )
 
@@ -177,8 +178,8 @@ func (l *Log) publish(ctx context.Context) (signed []byte, err error) {
 // advances the high-water mark.
 func (l *Log) signTree(tree durable) ([]byte, error) {
 	behind := tree.logTime.Sub(l.config.Now())
-	l.wrongTime.Store(behind > admissionClockSkew)
-	if behind > admissionClockSkew {
+	l.wrongTime.Store(behind > register.MaxClockAhead)
+	if behind > register.MaxClockAhead {
 		return nil, fmt.Errorf("%w: it is %s behind log time %s; set it", ErrClock, behind.Round(time.Second), tree.logTime.Format(time.RFC3339))
 	}
 	note, err := l.sign(tlog.Checkpoint{Origin: l.config.Origin, Size: tree.size, Root: tree.root})

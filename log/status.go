@@ -74,14 +74,10 @@ type AuthorityStatus struct {
 	Expires time.Time
 }
 
-// ExpiryAlarm is how long before the authority expires somebody is told: its
-// successor needs the signatures of several people, and without one nothing but
-// withdrawals is admitted, no rolls either, so that clients stop trusting.
-const ExpiryAlarm = 30 * 24 * time.Hour
-
-// ExpiresSoon reports whether the authority expires within ExpiryAlarm, or has.
+// ExpiresSoon reports whether the authority expires within register.ExpiryAlarm, or
+// has.
 func (a AuthorityStatus) ExpiresSoon(now time.Time) bool {
-	return a.Version > 0 && a.Expires.Sub(now) < ExpiryAlarm
+	return a.Version > 0 && a.Expires.Sub(now) < register.ExpiryAlarm
 }
 
 // Retirement says what retired a log.

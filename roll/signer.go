@@ -43,9 +43,6 @@ const (
 	// leastCheckpointAge is twice the interval at which a log that does not grow has its
 	// checkpoint cosigned again.
 	leastCheckpointAge = 10 * time.Minute
-	// expiresWithin is how long before an authority's end an alarm is raised: what it
-	// takes to bring the holders of root keys together.
-	expiresWithin = 30 * 24 * time.Hour
 )
 
 // Config says what a Signer signs and of which log.

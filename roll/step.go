@@ -105,7 +105,7 @@ func (s *Signer) judgeLog(now time.Time) {
 	if fresh := s.follower.Fresh(); now.Sub(fresh) > s.config.MaxCheckpointAge {
 		s.alarms.raise(now, alarmKey{code: AlarmCheckpointOld}, true, fmt.Sprintf("the newest checkpoint, of size %d, was last cosigned by a quorum at %s", s.checkpoint().Size, release.FormatTime(fresh)))
 	}
-	if ahead := state.LogTime().Sub(now); ahead > 5*time.Minute {
+	if ahead := state.LogTime().Sub(now); ahead > register.MaxClockAhead {
 		s.alarms.raise(now, alarmKey{code: AlarmClock}, false, fmt.Sprintf("the log's time is %s ahead of this machine's clock", ahead.Round(time.Second)))
 	}
 	authority, _ := state.Authority()
@@ -114,7 +114,7 @@ func (s *Signer) judgeLog(now time.Time) {
 	}
 	if left := authority.Expires.Sub(now); left <= 0 || !state.LogTime().Before(authority.Expires) {
 		s.alarms.raise(now, alarmKey{code: register.CodeAuthorityExpired}, true, "the authority expired at "+release.FormatTime(authority.Expires)+": its root must sign a successor")
-	} else if left < expiresWithin {
+	} else if left < register.ExpiryAlarm {
 		s.alarms.raise(now, alarmKey{code: AlarmAuthorityExpires}, false, "the authority expires at "+release.FormatTime(authority.Expires)+", and no roll is signed after that")
 	}
 }

@@ -17,67 +17,13 @@ import (
 	"github.com/muster-log/muster/web/pages"
 )
 
-// statuses is the one table of what each reason is answered with. A reason that
-// does not stand here is one of package release about the form of an entry,
-// answered 400; but an entry that is too long is an [*api.TooLargeError], 413.
+// statuses is what the reasons of this server are answered with, and of the log
+// around the register. The reasons of an entry's form and of the register's rules
+// are answered by their class; but an entry that is too long is an
+// [*api.TooLargeError], 413.
 var statuses = map[release.Code]int{
-	release.CodeSignatureInvalid: http.StatusForbidden,
-	release.CodeCannotJudge:      http.StatusUnprocessableEntity,
-	release.CodeManifestRoot:     http.StatusUnprocessableEntity,
-
-	// Who may not do this.
-	register.CodeRoleDoesNotCover:   http.StatusForbidden,
-	register.CodeSignerUnknown:      http.StatusForbidden,
-	register.CodeSignerOutsideRole:  http.StatusForbidden,
-	register.CodeThresholdMissed:    http.StatusForbidden,
-	register.CodePreviousRootMissed: http.StatusForbidden,
-	register.CodeOwnRootMissed:      http.StatusForbidden,
-
-	// What contradicts an entry that stands.
-	register.CodeAlreadyLogged:          http.StatusConflict,
-	register.CodeAuthorityNotInForce:    http.StatusConflict,
-	register.CodeVersionNotNext:         http.StatusConflict,
-	register.CodePreviousNotInForce:     http.StatusConflict,
-	register.CodeImageTaken:             http.StatusConflict,
-	register.CodeReleaseTaken:           http.StatusConflict,
-	register.CodeIdentityVersion:        http.StatusConflict,
-	register.CodeNotAfterNotLater:       http.StatusConflict,
-	register.CodeSecurityVersionFalls:   http.StatusConflict,
-	register.CodeImageStruck:            http.StatusConflict,
-	register.CodeImageWithdrawn:         http.StatusConflict,
-	register.CodeTooManyLive:            http.StatusConflict,
-	register.CodeRollSizeBack:           http.StatusConflict,
-	register.CodeRollLive:               http.StatusConflict,
-	register.CodeRollAuthority:          http.StatusConflict,
-	register.CodeLogRetired:             http.StatusConflict,
-	register.CodeFirstEntry:             http.StatusConflict,
-	register.CodeNoAuthority:            http.StatusConflict,
-	register.CodeSuccessorChain:         http.StatusConflict,
-	register.CodeAuthorityExpired:       http.StatusConflict,
-	register.CodeTypeNotAdmitted:        http.StatusUnprocessableEntity,
-	register.CodeIssuedBehindLogTime:    http.StatusUnprocessableEntity,
-	register.CodeIssuedAheadOfLogTime:   http.StatusUnprocessableEntity,
-	register.CodeIssuedBehindClock:      http.StatusUnprocessableEntity,
-	register.CodeIssuedAheadOfClock:     http.StatusUnprocessableEntity,
-	register.CodeSecurityVersionLeaps:   http.StatusUnprocessableEntity,
-	register.CodePublishByPassed:        http.StatusUnprocessableEntity,
-	register.CodePublishByTooFar:        http.StatusUnprocessableEntity,
-	register.CodeChannelNotListed:       http.StatusUnprocessableEntity,
-	register.CodeNotAfterPassed:         http.StatusUnprocessableEntity,
-	register.CodeNotAfterTooFar:         http.StatusUnprocessableEntity,
-	register.CodeImageNotLogged:         http.StatusUnprocessableEntity,
-	register.CodeImageOfOtherProduct:    http.StatusUnprocessableEntity,
-	register.CodeNoOSImage:              http.StatusUnprocessableEntity,
-	register.CodeImageNotProduction:     http.StatusUnprocessableEntity,
-	register.CodeReinstatesNoWithdrawal: http.StatusUnprocessableEntity,
-	register.CodeReinstatesOther:        http.StatusUnprocessableEntity,
-	register.CodeTargetNotLogged:        http.StatusUnprocessableEntity,
-	register.CodeTargetOfOtherProduct:   http.StatusUnprocessableEntity,
-	register.CodeRollOrigin:             http.StatusUnprocessableEntity,
-	register.CodeRollRules:              http.StatusUnprocessableEntity,
-	register.CodeRollSizeAhead:          http.StatusUnprocessableEntity,
-	log.CodeRollNotPublished:            http.StatusUnprocessableEntity,
-	log.CodeRollRoot:                    http.StatusUnprocessableEntity,
+	log.CodeRollNotPublished: http.StatusUnprocessableEntity,
+	log.CodeRollRoot:         http.StatusUnprocessableEntity,
 
 	api.CodeContentType:      http.StatusUnsupportedMediaType,
 	api.CodeBody:             http.StatusRequestTimeout,
@@ -100,6 +46,14 @@ var statuses = map[release.Code]int{
 func statusOf(code release.Code) int {
 	if status, ok := statuses[code]; ok {
 		return status
+	}
+	switch register.ClassOf(code) {
+	case register.ClassForbidden:
+		return http.StatusForbidden
+	case register.ClassConflict:
+		return http.StatusConflict
+	case register.ClassUnprocessable:
+		return http.StatusUnprocessableEntity
 	}
 	return http.StatusBadRequest
 }

@@ -17,10 +17,6 @@ import (
 	"github.com/muster-log/muster/tlog/bundle"
 )
 
-// maxClockBehind is how far issued may lie ahead of the clock before a log signs
-// nothing.
-const maxClockBehind = 5 * time.Minute
-
 // beginning is what a new log begins with: one authority, or the chain that a
 // successor log repeats, up to and with the version that names its own origin.
 type beginning struct {
@@ -153,7 +149,7 @@ func (o initOptions) judge(chain [][]byte, now time.Time) (*beginning, error) {
 			fmt.Errorf("%s is of origin %q, --origin is %q", where, last.Origin, o.origin))
 	case !now.Before(last.Expires):
 		return nil, fail(exitcode.Refused, "make another authority: this one admits nothing", fmt.Errorf("%s expired at %s", where, release.FormatTime(last.Expires)))
-	case state.LogTime().After(now.Add(maxClockBehind)):
+	case state.LogTime().After(now.Add(register.MaxClockAhead)):
 		return nil, fail(exitcode.Refused, "set this machine's clock, or wait", fmt.Errorf("%s is issued at %s, and it is %s: the log would sign nothing", where, release.FormatTime(state.LogTime()), release.FormatTime(now.UTC())))
 	}
 	return b, nil

@@ -7,15 +7,11 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 )
 
-const (
-	// expirySoon is when the end of an authority is worth a warning: the next
-	// version takes a meeting of its root keys.
-	expirySoon = 30 * 24 * time.Hour
-	// fewVersions is how many versions may be left before that is worth a warning.
-	fewVersions = 3
-)
+// fewVersions is how many versions may be left before that is worth a warning.
+const fewVersions = 3
 
 // danger is something in an authority that its holders should mean.
 type danger struct {
@@ -33,7 +29,7 @@ func (a *app) dangers(authority *release.Authority, now time.Time) []danger {
 	switch left := authority.Expires.Sub(now); {
 	case left <= 0:
 		add("expired", "it expired %s: only its successor and withdrawals are admitted", release.FormatTime(authority.Expires))
-	case left <= expirySoon:
+	case left <= register.ExpiryAlarm:
 		add("expires-soon", "it expires %s, in %s: then nothing but its successor and withdrawals is admitted, and rolls stop", release.FormatTime(authority.Expires), count(int(left.Hours()/24), "day"))
 	}
 	if left := maxVersion - authority.Version; left <= fewVersions {

@@ -20,9 +20,18 @@ const (
 	maxAhead = 92 * day
 	// maxAuthorityAhead is longer, so that a log that slept can be woken.
 	maxAuthorityAhead = 5 * 365 * day
-	// maxClockAhead is how far clocks of signers may be ahead of the log's.
-	maxClockAhead = 5 * 60
+	maxClockAhead     = int64(MaxClockAhead / time.Second)
 )
+
+// MaxClockAhead is how far clocks of signers may be ahead of the log's. So log time, too,
+// is ahead of a clock that is right by no more, unless the log let something in.
+const MaxClockAhead = 5 * time.Minute
+
+// ExpiryAlarm is how long before an authority expires somebody is to be told: its
+// successor needs the signatures of several people, who have to meet for it, and without
+// one nothing but withdrawals is admitted, no rolls either, so that clients stop
+// trusting.
+const ExpiryAlarm = 30 * 24 * time.Hour
 
 // LogTime returns the greatest issued of all entries that are not void; struck
 // ones count. It is zero before entry 0.

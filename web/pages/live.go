@@ -38,7 +38,7 @@ type authorityLine struct {
 	Version int
 	Index   uint64
 	Expires time.Time
-	Soon    bool // it expires within log.ExpiryAlarm
+	Soon    bool // it expires within register.ExpiryAlarm
 	Past    bool // it has expired
 }
 
