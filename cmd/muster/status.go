@@ -129,122 +129,97 @@ func statusUse(what release.Type) string {
 // signingStatus judges the signatures of a document by an authority.
 func (d *document) signingStatus(by *judge) signingStatus {
 	s := signingStatus{Type: d.statement.Type, Digest: d.digest(), Roles: []roleStatus{}, Problems: []signatureProblem{}, Names: map[release.KeyID]string{}}
-	keys := map[release.KeyID]release.Key{}
-	roles := d.roles(by, keys)
-	valid := map[release.KeyID]bool{}
+	roles := d.roles(by)
+	var valid []release.KeyID
 	for _, signature := range d.envelope.Signatures {
-		key, known := keys[signature.KeyID]
+		key, known := d.keyOf(by, signature.KeyID)
 		if !known {
-			s.problem(signature.KeyID, "signer-unknown", "the authority has no such key")
+			s.problem(signature.KeyID, register.CodeSignerUnknown, "the authority has no such key")
 			continue
 		}
 		if err := foreign.Verify(key, d.envelope.Payload, signature.Sig); err != nil {
 			s.problem(signature.KeyID, cmp.Or(release.CodeOf(err), release.CodeSignatureInvalid), err.Error())
 			continue
 		}
-		valid[signature.KeyID] = true
+		valid = append(valid, signature.KeyID)
 	}
+	met := len(roles) > 0
 	for _, role := range roles {
-		s.Roles = append(s.Roles, role.status(keys, valid))
+		status := role.status(valid)
+		s.Roles = append(s.Roles, status)
+		met = met && status.Needed == 0
 	}
-	s.judge(d, roles, valid)
+	if d.statement.Type != release.TypeAuthority {
+		met = register.CheckSigners(by.authority, d.statement, by.target, valid) == nil
+	}
+	for _, key := range sortedBy(valid, nil) {
+		if !slices.ContainsFunc(roles, func(role neededRole) bool { return slices.Contains(role.Keys, key) }) {
+			s.problem(key, register.CodeSignerOutsideRole, "the key has no role that admits this")
+		}
+	}
+	s.Complete = met && len(s.Problems) == 0
 	return s
-}
-
-// judge decides whether the document is complete, and finds signatures outside
-// the roles.
-func (s *signingStatus) judge(d *document, roles []namedRole, valid map[release.KeyID]bool) {
-	every := d.statement.Type == release.TypeAuthority
-	met := every
-	for i, role := range roles {
-		whole := s.Roles[i].Needed == 0
-		if every {
-			met = met && whole
-			continue
-		}
-		// Every signature must be by a key of the one role that admits.
-		for key := range valid {
-			whole = whole && slices.Contains(role.Keys, key)
-		}
-		met = met || whole
-	}
-	for _, key := range sortedBy(mapKeys(valid), nil) {
-		if !slices.ContainsFunc(roles, func(role namedRole) bool { return slices.Contains(role.Keys, key) }) {
-			s.problem(key, "signer-outside-role", "the key has no role that admits this")
-		}
-	}
-	s.Complete = met && len(roles) > 0 && len(s.Problems) == 0
 }
 
 func (s *signingStatus) problem(key release.KeyID, code release.Code, text string) {
 	s.Problems = append(s.Problems, signatureProblem{key, code, oneLine(text)})
 }
 
-// namedRole is a role with what it is called in this document's place.
-type namedRole struct {
+// neededRole is a role of an authority, with what it is called in this document's
+// place.
+type neededRole struct {
 	release.Role
+	of    *release.Authority
 	title string
 }
 
-// roles returns the roles that can admit the document, and collects the keys
-// that signatures are checked with.
-func (d *document) roles(by *judge, keys map[release.KeyID]release.Key) []namedRole {
-	authority := by.authority
-	var found []namedRole
-	take := func(from *release.Authority, name release.RoleName, title, product, kind, channel string) {
-		for id, key := range from.Keys {
-			keys[id] = key
-		}
-		for _, role := range from.Roles {
-			if role.Name == name && role.Covers(product, kind, channel) {
-				found = append(found, namedRole{role, title})
-			}
-		}
+// judges are the authorities by which the document is judged: an authority by the
+// version before, if there is one, and by itself.
+func (d *document) judges(by *judge) (judges []*release.Authority) {
+	if by.authority != nil {
+		judges = append(judges, by.authority)
 	}
-	switch stated := d.statement.Predicate.(type) {
-	case *release.Authority:
-		if authority != nil {
-			take(authority, release.RoleRoot, "root of the previous version", "", "", "")
+	if own, ok := d.statement.Predicate.(*release.Authority); ok {
+		judges = append(judges, own)
+	}
+	return judges
+}
+
+// roles returns the roles that can admit the document.
+func (d *document) roles(by *judge) (found []neededRole) {
+	for _, authority := range d.judges(by) {
+		for _, role := range register.Needed(authority, d.statement, by.target) {
+			title := string(role.Name)
+			if d.statement.Type == release.TypeAuthority && authority == by.authority {
+				title = "root of the previous version"
+			}
+			found = append(found, neededRole{role, authority, title})
 		}
-		take(stated, release.RoleRoot, "root", "", "", "")
-	case *release.Image:
-		take(authority, release.RoleImage, "image", stated.Product, string(stated.Kind), "")
-	case *release.Release:
-		take(authority, release.RoleRelease, "release", stated.Product, "", stated.Channel)
-	case *release.Roll:
-		take(authority, release.RoleRoll, "roll", stated.Product, "", "")
-	case *release.Withdrawal:
-		kind, channel := "", ""
-		switch target := by.target.Predicate.(type) {
-		case *release.Image:
-			kind = string(target.Kind)
-		case *release.Release:
-			channel = target.Channel
-		default:
-			return nil
-		}
-		product := by.target.Product()
-		take(authority, release.RoleWithdraw, "withdraw", product, kind, channel)
-		take(authority, release.RoleRoot, "root", product, kind, channel)
 	}
 	return found
 }
 
-// status counts a role's keys by what they are, not by their ids.
-func (r namedRole) status(keys map[release.KeyID]release.Key, valid map[release.KeyID]bool) roleStatus {
-	s := roleStatus{Role: r.title, Threshold: r.Threshold, Signed: []release.KeyID{}, Missing: []release.KeyID{}}
-	distinct := map[release.Digest]bool{}
-	for _, id := range sortedBy(r.Keys, nil) {
-		if !valid[id] {
-			s.Missing = append(s.Missing, id)
-			continue
-		}
-		s.Signed = append(s.Signed, id)
-		if spki, err := keys[id].SPKI(); err == nil {
-			distinct[spki] = true
+// keyOf finds a key that the document may be signed with.
+func (d *document) keyOf(by *judge, id release.KeyID) (release.Key, bool) {
+	for _, authority := range d.judges(by) {
+		if key, ok := authority.Keys[id]; ok {
+			return key, true
 		}
 	}
-	s.Needed = max(0, r.Threshold-len(distinct))
+	return release.Key{}, false
+}
+
+// status says which keys of a role have signed, and how many more must.
+func (r *neededRole) status(valid []release.KeyID) roleStatus {
+	s := roleStatus{Role: r.title, Threshold: r.Threshold, Signed: []release.KeyID{}, Missing: []release.KeyID{}}
+	for _, id := range sortedBy(r.Keys, nil) {
+		if slices.Contains(valid, id) {
+			s.Signed = append(s.Signed, id)
+		} else {
+			s.Missing = append(s.Missing, id)
+		}
+	}
+	s.Needed = max(0, r.Threshold-register.Signed(r.of, &r.Role, valid))
 	return s
 }
 
@@ -335,12 +310,4 @@ func missingWord(role roleStatus) string {
 		return "not needed"
 	}
 	return "missing"
-}
-
-func mapKeys(set map[release.KeyID]bool) []release.KeyID {
-	var keys []release.KeyID
-	for key := range set {
-		keys = append(keys, key)
-	}
-	return keys
 }

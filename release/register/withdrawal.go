@@ -19,16 +19,16 @@ func (s *State) judgeWithdrawal(statement *release.Withdrawal) (effect, needs, *
 		return nil, needs{}, refuseTarget(statement, "a digest that is not logged")
 	}
 	taken := &withdrawal{index: s.Size()}
-	var asks needs
 	switch target := s.records[index].effect.(type) {
 	case *image:
-		taken.image, asks = target, target.needs()
+		taken.image = target
 	case *releaseEntry:
-		taken.identity, asks = target.identity, target.identity.needs()
-	default:
+		taken.identity = target.identity
+	}
+	asks, ok := s.records[index].withdrawalNeeds()
+	if !ok {
 		return nil, needs{}, refuseTarget(statement, string(s.records[index].typ)+" at index "+formatIndex(index))
 	}
-	asks.roles = withdrawRoles
 	if statement.Product != asks.product {
 		return nil, asks, release.Refuse(CodeTargetOfOtherProduct, "predicate.product", statement.Product, "its target's, "+asks.product)
 	}

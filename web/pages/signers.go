@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,17 +36,21 @@ func signersOf(state *register.State, record register.Record, envelope *release.
 	case isAuthority && inForce == nil:
 		authorities = []*release.Authority{own}
 		view.Authority = "by its own root keys: it is the log's first authority"
-		view.Needed = needed(own, release.RoleRoot)
+		view.Needed = needed(register.Needed(own, statement, nil))
 	case isAuthority:
 		authorities = append(authorities, own)
 		view.Authority = fmt.Sprintf("by the root keys of version %d, which was in force, and by its own", inForce.Version)
-		view.Needed = needed(inForce, release.RoleRoot) + " of version " + fmt.Sprint(inForce.Version) + ", and " + needed(own, release.RoleRoot) + " of its own"
+		view.Needed = needed(register.Needed(inForce, statement, nil)) + " of version " + fmt.Sprint(inForce.Version) + ", and " + needed(register.Needed(own, statement, nil)) + " of its own"
 	case inForce == nil:
 		authorities = nil
 		view.Authority = "with no authority in force"
 	default:
 		view.Authority = fmt.Sprintf("under authority version %d, in force at this entry", inForce.Version)
-		view.Needed = needed(inForce, rolesFor(statement.Type)...)
+		view.Needed = needed(state.NeededAt(record.Index, statement))
+		switch statement.Type {
+		case release.TypeImage, release.TypeRelease, release.TypeRoll:
+			view.Needed = cmp.Or(view.Needed, "a role that covers it, and that authority had none")
+		}
 	}
 	for _, signature := range envelope.Signatures {
 		view.Signers = append(view.Signers, signerOf(signature.KeyID, authorities))
@@ -62,40 +67,31 @@ func signerOf(id release.KeyID, authorities []*release.Authority) signerView {
 		}
 		signer.Format = string(key.Format)
 		for _, role := range authority.Roles {
-			if slices.Contains(role.Keys, id) && !slices.Contains(signer.Roles, string(role.Name)) {
-				signer.Roles = append(signer.Roles, string(role.Name))
+			if name := roleName(role); slices.Contains(role.Keys, id) && !slices.Contains(signer.Roles, name) {
+				signer.Roles = append(signer.Roles, name)
 			}
 		}
 	}
 	return signer
 }
 
-// rolesFor names the roles of which one admits an entry.
-func rolesFor(t release.Type) []release.RoleName {
-	switch t {
-	case release.TypeImage:
-		return []release.RoleName{release.RoleImage}
-	case release.TypeRelease:
-		return []release.RoleName{release.RoleRelease}
-	case release.TypeWithdrawal:
-		return []release.RoleName{release.RoleWithdraw, release.RoleRoot}
-	case release.TypeRoll:
-		return []release.RoleName{release.RoleRoll}
-	}
-	return nil
-}
-
-// needed says what the roles ask for.
-func needed(authority *release.Authority, names ...release.RoleName) string {
+// needed says what the roles ask for, of which one must be met.
+func needed(roles []release.Role) string {
 	var parts []string
-	for _, role := range authority.Roles {
-		if slices.Contains(names, role.Name) {
-			of := fmt.Sprintf("%d of the %d keys", role.Threshold, len(role.Keys))
-			if len(role.Keys) == 1 {
-				of = "the one key"
-			}
-			parts = append(parts, of+" of role "+string(role.Name))
+	for _, role := range roles {
+		of := fmt.Sprintf("%d of the %d keys", role.Threshold, len(role.Keys))
+		if len(role.Keys) == 1 {
+			of = "the one key"
 		}
+		parts = append(parts, of+" of role "+roleName(role))
 	}
 	return strings.Join(parts, ", or ")
+}
+
+// roleName names a role, and to what it is limited.
+func roleName(role release.Role) string {
+	if text := strings.TrimPrefix(scope(role), "; "); text != "" {
+		return string(role.Name) + " (" + text + ")"
+	}
+	return string(role.Name)
 }
