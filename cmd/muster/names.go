@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,15 @@ func plainName(name string) string {
 		}
 	}
 	return name
+}
+
+// namesOf are the names of the keys that a status speaks of.
+func (a *app) namesOf(s *signingStatus) map[release.KeyID]string {
+	found := map[release.KeyID]string{}
+	for _, role := range s.Roles {
+		maps.Insert(found, maps.All(a.names.among(role.Signed, role.Missing)))
+	}
+	return found
 }
 
 // among returns the names of those keys that have one.

@@ -80,6 +80,8 @@ type rollLog struct {
 	session  *session
 	follower *audit.Follower
 	rolls    []register.Outcome
+	// released are the products that had a release once.
+	released map[string]bool
 }
 
 func (a *app) replayRolls(cmd *cobra.Command, t *rollTrust) (*rollLog, error) {
@@ -87,8 +89,11 @@ func (a *app) replayRolls(cmd *cobra.Command, t *rollTrust) (*rollLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &rollLog{session: s}
+	l := &rollLog{session: s, released: map[string]bool{}}
 	options.Outcome = func(o register.Outcome) {
+		if o.Status == register.StatusAdmitted && o.Prepared.Statement.Type == release.TypeRelease {
+			l.released[o.Prepared.Statement.Product()] = true
+		}
 		if o.Prepared != nil && o.Prepared.Statement.Type == release.TypeRoll {
 			l.rolls = append(l.rolls, o)
 		}

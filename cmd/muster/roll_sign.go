@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,7 +22,9 @@ type rollSignOptions struct {
 	keys          []string
 	out           string
 	submit, force bool
-	timeout       time.Duration
+	// withoutRelease: also of a product that never had one.
+	withoutRelease bool
+	timeout        time.Duration
 }
 
 func (a *app) rollSignCommand() *cobra.Command {
@@ -34,7 +38,13 @@ no withdrawals; several of them, or a person, may sign the rolls of one product.
 
 With FILE, a roll that somebody else drafted and signed, nothing of it is believed: it
 is recomputed from the log, and if it is true, the signature is added to it. So several
-people in several places reach a threshold; muster roll status says who is missing.`,
+people in several places reach a threshold; muster roll status says who is missing. A
+key that has signed it already signs no more, and a roll that is in the log already is
+submitted with success: the same call can be made again at any time.
+
+A key that may not sign rolls of the product is refused before it signs, and so is a
+product that never had a release, whose roll says nothing to anybody and stays in the
+log for ever: --without-release signs it all the same.`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := required(cmd, "policy", "key"); err != nil {
@@ -62,6 +72,7 @@ people in several places reach a threshold; muster roll status says who is missi
 	flags.StringVar(&o.out, "out", "", "the `FILE` to write (default: FILE)")
 	flags.BoolVar(&o.submit, "submit", false, "submit it to the log")
 	flags.DurationVar(&o.timeout, "timeout", submitTimeout, "how long to wait for the log")
+	flags.BoolVar(&o.withoutRelease, "without-release", false, "sign also the roll of a product that never had a release in this log")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file of --out")
 	return cmd
 }
@@ -69,7 +80,9 @@ people in several places reach a threshold; muster roll status says who is missi
 // signedRoll is what roll sign prints.
 type signedRoll struct {
 	documentJSON
-	Made      []release.KeyID `json:"made"`
+	Made []release.KeyID `json:"made"`
+	// Already are those of the keys that had signed it before.
+	Already   []release.KeyID `json:"already,omitempty"`
 	Submitted *submitted      `json:"submitted,omitempty"`
 }
 
@@ -83,59 +96,48 @@ func (a *app) rollSign(cmd *cobra.Command, args []string, o rollSignOptions) err
 		if doc, err = a.readDocument(args[0], release.TypeRoll); err != nil {
 			return err
 		}
-		for i, key := range keys {
-			if slices.Contains(doc.signers(), key.Key().ID()) {
-				return fail(exitcode.Refused, string(release.CodeSignatureRepeated), "see who has signed: muster roll show "+doc.path, fmt.Errorf("%s has signed %s already", o.keys[i], doc.path))
-			}
-		}
 	}
 	l, err := a.replayRolls(cmd, &o.trust)
 	if err != nil {
 		return err
 	}
 	defer l.session.client.Close()
+	logged := false
 	if doc != nil {
-		err = a.checkDraft(cmd, l, doc)
+		logged, err = a.checkDraft(cmd, l, doc, o.submit)
 	} else {
 		doc, err = a.draftRoll(l, o.product)
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.announceSigning(doc, "signing, recomputed from the log:"); err != nil {
-		return err
-	}
-	result := signedRoll{}
-	for i, key := range keys {
-		signature, err := key.Sign(doc.envelope.Payload)
-		if err == nil {
-			err = doc.envelope.Add(signature)
-		}
-		if err != nil {
-			return fmt.Errorf("sign with %s: %w", o.keys[i], err)
-		}
-		result.Made = append(result.Made, signature.KeyID)
-	}
-	if target := o.out; target != "" || doc.path != "" {
-		if target == "" {
-			target = doc.path
-		}
-		if err := doc.write(target, o.force || target == doc.path); err != nil {
+	result := signedRoll{Made: []release.KeyID{}}
+	if !logged {
+		if err := a.addToRoll(l, doc, keys, &o, &result); err != nil {
 			return err
 		}
 	}
 	basis := l.session.basis()
 	if o.submit {
-		source := logSource{url: o.trust.url, policy: o.trust.files.policy}
-		if result.Submitted, basis, err = a.submitEntry(cmd, doc, submitOptions{source: source, timeout: o.timeout}); err != nil {
+		if result.Submitted, basis, err = a.submitRoll(cmd, l, doc, logged, &o); err != nil {
 			return err
 		}
 	}
 	result.documentJSON = doc.json()
 	return a.print(result, func(p *page) {
-		p.line("signed roll %s", doc.digest())
-		for _, key := range result.Made {
-			p.field("by", "%s", a.names.of(key))
+		switch {
+		case len(result.Made) > 0:
+			p.line("signed roll %s", doc.digest())
+		case logged:
+			p.line("not signed, logged already: roll %s", doc.digest())
+		default:
+			p.line("not signed again: roll %s", doc.digest())
+		}
+		for i, key := range result.Made {
+			p.field(first(i, "by"), "%s", a.names.of(key))
+		}
+		for i, key := range result.Already {
+			p.field(first(i, "signed before by"), "%s", a.names.of(key))
 		}
 		if doc.path != "" {
 			p.field("file", "%s, %s", doc.path, count(len(doc.envelope.Signatures), "signature"))
@@ -144,6 +146,65 @@ func (a *app) rollSign(cmd *cobra.Command, args []string, o rollSignOptions) err
 			result.Submitted.describe(p, basis)
 		}
 	})
+}
+
+// addToRoll signs a roll with those of the keys that have not, and writes its file.
+func (a *app) addToRoll(l *rollLog, doc *document, keys []*release.PrivateKey, o *rollSignOptions, result *signedRoll) error {
+	product := doc.statement.Predicate.(*release.Roll).Product
+	if !o.withoutRelease && !l.released[product] {
+		return fail(exitcode.Refused, "product-without-release", "is the name right? it has releases of: "+list(slices.Sorted(maps.Keys(l.released)))+"; --without-release signs it all the same",
+			fmt.Errorf("not signed: the log never had a release of %s", product))
+	}
+	var due []*release.PrivateKey
+	signers := doc.signers()
+	for _, key := range keys {
+		id := key.Key().ID()
+		if slices.Contains(signers, id) {
+			result.Already = append(result.Already, id)
+			continue
+		}
+		due, signers = append(due, key), append(signers, id)
+	}
+	inFile := o.out != "" || doc.path != ""
+	if err := l.maySign(doc, signers); err != nil && (release.CodeOf(err) != register.CodeThresholdMissed || !inFile) {
+		hint := "see whose keys sign rolls: muster authority show"
+		if release.CodeOf(err) == register.CodeThresholdMissed {
+			hint = "others must sign it, too: keep it with --out, and see docs/roll.md, thresholds"
+		}
+		return fail(exitcode.Refused, string(release.CodeOf(err)), hint, fmt.Errorf("not signed: the log would refuse it: %w", err))
+	}
+	if len(due) > 0 {
+		if err := a.announceSigning(doc, "signing, recomputed from the log:"); err != nil {
+			return err
+		}
+	}
+	for _, key := range due {
+		if err := doc.add(key); err != nil {
+			return fmt.Errorf("sign with %s: %w", key.Key().ID(), err)
+		}
+		result.Made = append(result.Made, key.Key().ID())
+	}
+	target := cmp.Or(o.out, doc.path)
+	if target == "" || len(due) == 0 && target == doc.path {
+		return nil
+	}
+	return doc.write(target, o.force || target == doc.path)
+}
+
+// maySign asks the authority in force whether these keys may sign a roll together.
+func (l *rollLog) maySign(doc *document, signers []release.KeyID) error {
+	authority, _ := l.follower.State().Authority()
+	return register.CheckSigners(authority, doc.statement, nil, signers)
+}
+
+// submitRoll submits a roll that is signed by enough.
+func (a *app) submitRoll(cmd *cobra.Command, l *rollLog, doc *document, logged bool, o *rollSignOptions) (*submitted, string, error) {
+	if err := l.maySign(doc, doc.signers()); err != nil && !logged {
+		return nil, "", fail(exitcode.Refused, string(release.CodeOf(err)), fmt.Sprintf("see who must sign, too: muster roll status %s --log %s", doc.path, l.session.client.URL()),
+			fmt.Errorf("signed and kept in %s, not submitted: %w", doc.path, err))
+	}
+	source := logSource{url: o.trust.url, policy: o.trust.files.policy}
+	return a.submitEntry(cmd, doc, submitOptions{source: source, timeout: o.timeout})
 }
 
 // draftRoll computes the roll of a product at the newest checkpoint.
@@ -163,25 +224,30 @@ func (a *app) draftRoll(l *rollLog, product string) (*document, error) {
 }
 
 // checkDraft recomputes a roll that somebody else made; one that is false, or that no
-// log would take any more, is not signed.
-func (a *app) checkDraft(cmd *cobra.Command, l *rollLog, doc *document) error {
+// log would take any more, is not signed. One that the log holds already is an error,
+// unless it is to be submitted.
+func (a *app) checkDraft(cmd *cobra.Command, l *rollLog, doc *document, submit bool) (logged bool, err error) {
+	if index, ok := l.follower.State().Lookup(doc.digest()); ok && submit {
+		a.say("the log holds it already, at index %d", index)
+		return true, nil
+	}
 	stated := doc.statement.Predicate.(*release.Roll)
 	differences, err := l.compare(cmd, l.follower.State().Size(), stated)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(differences) > 0 {
 		if err := a.announce(func(p *page) {
 			p.line("not signed: %s differs from what the log holds:", doc.path)
 			describeDifferences(p, differences)
 		}); err != nil {
-			return err
+			return false, err
 		}
 		first := differences[0]
-		return fail(exitcode.Refused, string(first.Code), "make a roll of your own: muster roll sign --product "+stated.Product,
+		return false, fail(exitcode.Refused, string(first.Code), "make a roll of your own: muster roll sign --product "+stated.Product,
 			fmt.Errorf("%s: %s: got %s, want %s", doc.path, first.Member, quote(first.Got), oneLine(first.Want)))
 	}
-	return l.admissible(doc.statement, a.now())
+	return false, l.admissible(doc.statement, a.now())
 }
 
 // admissible asks the register whether the log could take a roll now, were it signed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/log/remote"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/tlog/bundle"
 )
@@ -99,7 +101,12 @@ type submitted struct {
 	Duplicate bool         `json:"duplicate"`
 	Cosigned  []cosignedBy `json:"cosigned"`
 	// Pinned: verified with the caller's own policy.
-	Pinned bool   `json:"pinned"`
+	Pinned bool `json:"pinned"`
+	// Standing and Why say how a release stands now, by the log's index; absent of
+	// other types, and where the index could not be asked.
+	Standing register.Word `json:"standing,omitempty"`
+	Why      string        `json:"why,omitempty"`
+
 	Bundle string `json:"bundle,omitempty"`
 	Proof  string `json:"proof,omitempty"`
 }
@@ -112,7 +119,47 @@ func (a *app) submit(cmd *cobra.Command, doc *document, o submitOptions) error {
 	if err != nil {
 		return err
 	}
+	if stated, ok := doc.statement.Predicate.(*release.Release); ok {
+		a.noteStanding(cmd, stated, result, o.source)
+	}
 	return a.print(result, func(p *page) { result.describe(p, basis) })
+}
+
+// noteStanding notes how a release stands that was submitted: it may be logged and not
+// live. It is logged, so that what the index does not answer is no failure.
+func (a *app) noteStanding(cmd *cobra.Command, stated *release.Release, result *submitted, source logSource) {
+	s, err := a.open(cmd, source)
+	if err == nil {
+		defer s.client.Close()
+		var standing register.Standing
+		if standing, err = s.standingOf(cmd.Context(), stated, result.Index, result.Digest); err == nil {
+			result.Standing, result.Why = standing.Word, standing.String()
+			return
+		}
+	}
+	a.say("note: how the release stands is not known: %s", oneLine(err.Error()))
+}
+
+// standingTimeout bounds the question how a release stands.
+const standingTimeout = 10 * time.Second
+
+// standingOf asks the log's index how a release stands. That is the log's word alone.
+func (s *session) standingOf(ctx context.Context, stated *release.Release, index uint64, digest release.Digest) (register.Standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, standingTimeout)
+	defer cancel()
+	before := index + 1
+	page, err := s.client.List(ctx, remote.Query{Type: string(release.TypeRelease), Product: stated.Product, Channel: stated.Channel, Before: &before, Limit: 1})
+	if err != nil {
+		return register.Standing{}, fmt.Errorf("the log's index: %w", err)
+	}
+	if len(page.Entries) == 0 || page.Entries[0].Index != index || page.Entries[0].Digest != digest.String() {
+		return register.Standing{}, fmt.Errorf("the log's index does not list entry %d yet", index)
+	}
+	listed := page.Entries[0]
+	if strings.IndexFunc(listed.Standing, func(r rune) bool { return !isWordRune(r) }) >= 0 || listed.Standing == "" {
+		return register.Standing{}, fmt.Errorf("the log's index: %s is no standing", quote(listed.Standing))
+	}
+	return register.Standing{Word: register.Word(listed.Standing), By: listed.By}, nil
 }
 
 // submitEntry submits a document and verifies the answer; basis says what that is
@@ -254,6 +301,16 @@ func (r *submitted) describeAs(p *page, word, basis string) {
 	p.field("proved at", "size %d, verified with %s", r.Size, basis)
 	for i, c := range r.Cosigned {
 		p.field(first(i, "cosigned by"), "%s at %s", quote(c.Witness), c.Time)
+	}
+	if r.Standing != "" {
+		word := r.Why
+		if r.Standing != register.WordLive {
+			word = "NOT LIVE: " + word
+		}
+		p.field("stands", "%s, says the log's index", word)
+		if r.Standing == register.WordWithdrawn {
+			p.line("next: see what it must reinstate to be live: muster release show %d --log URL", r.Index)
+		}
 	}
 	if r.Proof != "" {
 		p.field("proof", "%s", r.Proof)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,14 @@ import (
 // readyTimeout bounds the question why a submission took too long.
 const readyTimeout = 5 * time.Second
 
-// againHint is what to do where nobody knows whether the log has the entry.
-const againHint = "run the same command again: if the log has the entry, it gets the same index"
+// againHint is what to do where nobody knows whether the log has the entry. A roll that
+// is in no file cannot be submitted again; another one takes its place.
+func againHint(doc *document) string {
+	if doc.path == "" {
+		return "run the same command again: it signs another roll, and both may be logged"
+	}
+	return "run the same command again: if the log has the entry, it gets the same index"
+}
 
 // checkSameLog holds the caller's policy against what the log has published:
 // under the policy of another log its answer would prove nothing, and an entry
@@ -71,7 +78,7 @@ func otherLog(path, log string, err error) error {
 // explainSubmission says what came of a submission that failed, and what to do.
 func (s *session) explainSubmission(ctx context.Context, doc *document, waited time.Duration, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return s.explainTimeout(ctx, waited, err)
+		return s.explainTimeout(ctx, doc, waited, err)
 	}
 	if status, ok := errors.AsType[*remote.StatusError](err); ok && status.Refused() {
 		return explainRefused(doc, s.client.URL(), status, err)
@@ -80,14 +87,14 @@ func (s *session) explainSubmission(ctx context.Context, doc *document, waited t
 	if away, ok := errors.AsType[*url.Error](err); ok && !accepted {
 		return fail(exitcode.Unknown, "", "the log may be away: check its URL, or try again later", fmt.Errorf("post to %s: %w", away.URL, away.Err))
 	} else if accepted && ctx.Err() != nil {
-		return fail(exitcode.Unknown, "", againHint, fmt.Errorf("interrupted: the log has accepted the entry (%s)", pending.Location))
+		return fail(exitcode.Unknown, "", againHint(doc), fmt.Errorf("interrupted: the log has accepted the entry (%s)", pending.Location))
 	}
 	return err
 }
 
 // explainTimeout says what is known where the log did not publish in time: it
 // accepts first and then waits for its witnesses, so that it may have the entry.
-func (s *session) explainTimeout(ctx context.Context, waited time.Duration, err error) error {
+func (s *session) explainTimeout(ctx context.Context, doc *document, waited time.Duration, err error) error {
 	has := "may have the entry"
 	if _, accepted := errors.AsType[*remote.PendingError](err); accepted {
 		has = "has the entry"
@@ -104,21 +111,27 @@ func (s *session) explainTimeout(ctx context.Context, waited time.Duration, err 
 	case !ready.Quorum:
 		said = fmt.Errorf("not published within %s: the log is up and %s, but its quorum of witnesses is missing", waited, has)
 	}
-	return fail(exitcode.Unknown, "not-published-yet", againHint+"; a longer --timeout waits longer", said)
+	return fail(exitcode.Unknown, "not-published-yet", againHint(doc)+"; a longer --timeout waits longer", said)
 }
 
-// explainRefused adds what to do about a refusal.
+// explainRefused adds what to do about a refusal. A document that was signed and
+// submitted in one call is in no file: nothing can be said of it afterwards.
 func explainRefused(doc *document, log string, status *remote.StatusError, err error) error {
 	hint := ""
+	inFile := func(format string) {
+		if doc.path != "" {
+			hint = fmt.Sprintf(format, doc.statement.Type, doc.path, log)
+		}
+	}
 	switch status.Code {
 	case "threshold-missed", "signer-unknown", "signer-outside-role":
-		hint = fmt.Sprintf("see who must sign: muster %s status %s --log %s", doc.statement.Type, doc.path, log)
+		inFile("see who must sign: muster %s status %s --log %s")
 	case "authority-not-in-force":
 		hint = "make the draft again: the authority has changed since"
 	case "image-withdrawn":
-		hint = fmt.Sprintf("see what it must reinstate: muster %s status %s --log %s", doc.statement.Type, doc.path, log)
+		inFile("see what it must reinstate: muster %s status %s --log %s")
 	case "previous-root-missed", "own-root-missed":
-		hint = fmt.Sprintf("the roots of the old version and of the new one sign: muster authority status %s --log %s", doc.path, log)
+		inFile("the roots of the old version and of the new one sign: muster %s status %s --log %s")
 	case "version-not-next", "previous-not-in-force":
 		hint = "draft it anew from the version in force: muster authority rotate --log " + log
 	case "image-not-logged", "release-taken", "identity-version", "not-after-not-later", "image-struck":
@@ -126,5 +139,5 @@ func explainRefused(doc *document, log string, status *remote.StatusError, err e
 	case "issued-behind-clock", "issued-ahead-of-clock", "issued-behind-log-time":
 		hint = "make the draft again with the time of today, and check this machine's clock"
 	}
-	return fail(exitcode.Refused, status.Code, hint, fmt.Errorf("%s: %w", doc.path, err))
+	return fail(exitcode.Refused, status.Code, hint, fmt.Errorf("%s: %w", cmp.Or(doc.path, "the "+string(doc.statement.Type)), err))
 }

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 )
 
 type withdrawOptions struct {
@@ -89,8 +92,14 @@ type withdrawalJSON struct {
 	Covers       []affected    `json:"covers,omitempty"`
 	Consequences *consequences `json:"consequences,omitempty"`
 	Complete     bool          `json:"complete"`
-	Submitted    *submitted    `json:"submitted,omitempty"`
-	Roll         *handedIn     `json:"roll,omitempty"`
+	// Roles, Problems and Names are those of withdrawal status, where the authority
+	// and the target were known and the signatures are not enough.
+	Roles     []roleStatus             `json:"roles,omitempty"`
+	Problems  []signatureProblem       `json:"problems,omitempty"`
+	Names     map[release.KeyID]string `json:"names,omitempty"`
+	Submitted *submitted               `json:"submitted,omitempty"`
+	Log       *notLogged               `json:"log,omitempty"`
+	Roll      *handedIn                `json:"roll,omitempty"`
 }
 
 func (a *app) withdraw(cmd *cobra.Command, what release.Type, which string, o *withdrawOptions) error {
@@ -128,9 +137,16 @@ func (a *app) withdraw(cmd *cobra.Command, what release.Type, which string, o *w
 	}); err != nil {
 		return err
 	}
-	for _, path := range o.keys {
-		if err := a.addSignature(w.doc, path); err != nil {
-			return err
+	keys, err := a.keysOf(o.keys)
+	if err != nil {
+		return err
+	}
+	if err := a.mayWithdraw(w, keys); err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if err := w.doc.add(key); err != nil {
+			return fmt.Errorf("sign with %s: %w", o.keys[i], err)
 		}
 	}
 	// Kept before it is sent: nothing is lost, and it can be sent again.
@@ -162,6 +178,7 @@ func (a *app) finishWithdrawal(cmd *cobra.Command, w *withdrawing, result *withd
 		status := w.doc.signingStatus(&judge{authority: w.authority, target: w.target})
 		result.Complete = status.Complete
 		if !status.Complete {
+			result.Roles, result.Problems, result.Names = status.Roles, status.Problems, a.namesOf(&status)
 			if err := a.print(result, func(p *page) {
 				status.describeRoles(p)
 				p.line("not withdrawn yet: kept in %s", o.out)
@@ -182,12 +199,15 @@ func (a *app) finishWithdrawal(cmd *cobra.Command, w *withdrawing, result *withd
 	if err != nil {
 		return fmt.Errorf("signed and kept in %s, not submitted: %w", o.out, err)
 	}
-	result.Complete, result.Submitted, result.Roll = true, sent.submitted, sent.roll // whoever took it has judged it
-	return a.print(result, func(p *page) {
+	result.Complete, result.Submitted, result.Roll, result.Log = true, sent.submitted, sent.roll, sent.log // whoever took it has judged it
+	if err := a.print(result, func(p *page) {
 		sent.describe(p)
 		p.field("kept in", "%s", o.out)
 		w.describe(p, result)
-	})
+	}); err != nil {
+		return err
+	}
+	return sent.verdict()
 }
 
 // describe says in words what a withdrawal covers and ends.
@@ -265,18 +285,50 @@ func (a *app) withdrawalTarget(cmd *cobra.Command, what release.Type, which stri
 	return w, err
 }
 
-// addSignature signs a document with a private key file.
-func (a *app) addSignature(doc *document, path string) error {
-	key, err := a.readPrivateKey(path)
+// mayWithdraw refuses, before anything is signed and kept, keys of which the authority in
+// force says that every log refuses their signatures. That more must sign is no refusal.
+func (a *app) mayWithdraw(w *withdrawing, keys []*release.PrivateKey) error {
+	if w.authority == nil || w.target == nil || len(keys) == 0 {
+		return nil
+	}
+	err := register.CheckSigners(w.authority, w.doc.statement, w.target, keyIDs(keys))
+	if err == nil || release.CodeOf(err) == register.CodeThresholdMissed {
+		return nil
+	}
+	status := w.doc.signingStatus(&judge{authority: w.authority, target: w.target})
+	return fail(exitcode.Refused, string(release.CodeOf(err)), a.whoMay(&status), fmt.Errorf("not signed: every log would refuse it: %w", err))
+}
+
+// whoMay says in a line which keys could sign.
+func (a *app) whoMay(status *signingStatus) string {
+	if len(status.Roles) == 0 {
+		return "no role of the authority in force covers it: see muster authority show"
+	}
+	var roles []string
+	for _, role := range status.Roles {
+		var keys []string
+		for _, id := range a.names.sorted(append(slices.Clone(role.Signed), role.Missing...)) {
+			keys = append(keys, strings.Join(strings.Fields(a.names.of(id)), " "))
+		}
+		roles = append(roles, fmt.Sprintf("role %s, %d of: %s", role.Role, role.Threshold, strings.Join(keys, ", ")))
+	}
+	return "who may sign: " + strings.Join(roles, "; or ")
+}
+
+// keyIDs are the ids of private keys.
+func keyIDs(keys []*release.PrivateKey) []release.KeyID {
+	ids := make([]release.KeyID, 0, len(keys))
+	for _, key := range keys {
+		ids = append(ids, key.Key().ID())
+	}
+	return ids
+}
+
+// add signs a document with a private key.
+func (d *document) add(key *release.PrivateKey) error {
+	signature, err := key.Sign(d.envelope.Payload)
 	if err != nil {
 		return err
 	}
-	signature, err := key.Sign(doc.envelope.Payload)
-	if err == nil {
-		err = doc.envelope.Add(signature)
-	}
-	if err != nil {
-		return fmt.Errorf("sign with %s: %w", path, err)
-	}
-	return nil
+	return d.envelope.Add(signature)
 }

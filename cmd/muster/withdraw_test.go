@@ -81,10 +81,37 @@ func TestWithdrawalGoesToTheRollSigner(t *testing.T) {
 			if w, ok := statement.Predicate.(*release.Withdrawal); !ok || w.Target != target || w.Reason != "defect" || w.Product != "acme/ai" {
 				t.Errorf("the roll signer got %s", got)
 			}
+			if test.exit == 0 {
+				wantRollSignerAlone(t, out, signer.URL)
+			}
 			if kept := muster(t, "withdrawal", "show", out); !strings.Contains(kept.out, "takes back  "+target.String()) {
 				t.Errorf("kept: %s%s", kept.out, kept.errOut)
 			}
 		})
+	}
+}
+
+// wantRollSignerAlone submits a withdrawal to a roll signer that takes it and to a log
+// that is away: that the roll signer has it is said, and not only that the log has not.
+func wantRollSignerAlone(t *testing.T, path, signer string) {
+	t.Helper()
+	call := []string{"withdrawal", "submit", path, "--roll", signer, "--log", "http://127.0.0.1:1"}
+	text := muster(t, call...)
+	if text.code != exitcode.Unknown || !strings.Contains(text.out, "has it (waiting), and signs no roll without it from 2026-11-03T12:05:00Z on") ||
+		!strings.Contains(text.out, "did not take it from here: ") {
+		t.Errorf("got %d, %s%s", text.code, text.out, text.errOut)
+	}
+	text = muster(t, append(call, "--json")...)
+	var said struct {
+		Submitted *submitted
+		Log       *notLogged
+		Roll      *handedIn
+	}
+	if err := json.Unmarshal([]byte(text.out), &said); err != nil || text.code != exitcode.Unknown {
+		t.Fatalf("got %d, %v, %s", text.code, err, text.out)
+	}
+	if said.Submitted != nil || said.Log == nil || said.Log.Error == "" || said.Roll == nil || said.Roll.Deadline != "2026-11-03T12:05:00Z" || said.Roll.State != rollremote.StateWaiting {
+		t.Errorf("got %s", text.out)
 	}
 }
 

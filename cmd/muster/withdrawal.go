@@ -1,15 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/register"
 	rollremote "github.com/muster-log/muster/roll/remote"
 )
 
@@ -25,24 +27,47 @@ func (a *app) withdrawalCommand() *cobra.Command {
 
 // handedIn is what a roll signer said of a withdrawal.
 type handedIn struct {
-	URL   string           `json:"url"`
-	State rollremote.State `json:"state"`
+	URL string `json:"url"`
+	// State is empty where the roll signer does not have it.
+	State rollremote.State `json:"state,omitempty"`
 	// Deadline is from when on no roll is signed without it; absent where it is in
 	// the log.
 	Deadline string `json:"deadline,omitempty"`
+	// Code and Error say why the roll signer does not have it.
+	Code  string `json:"code,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
-// sentWithdrawal is where a withdrawal has gone.
+// notLogged says why the log did not take from here what the roll signer has.
+type notLogged struct {
+	Code  string `json:"code"`
+	Error string `json:"error"`
+
+	exit int
+}
+
+// sentWithdrawal is where a withdrawal has gone: to the log, to the roll signer, or to
+// one of them where the other one failed.
 type sentWithdrawal struct {
 	digest    release.Digest
 	submitted *submitted
 	basis     string
 	roll      *handedIn
+	log       *notLogged
+}
+
+// verdict ends with an exit code where the log did not take it from here.
+func (s *sentWithdrawal) verdict() error {
+	if s.log != nil {
+		return command.Verdict(s.log.exit)
+	}
+	return nil
 }
 
 // sendWithdrawal hands a withdrawal to the roll signer, if there is one, and then
 // submits it to the log, if there is one. With a log, a roll signer that is away
-// does not hold it up.
+// does not hold it up; and what the roll signer has is not lost where the log is away.
+// The error: nobody has it.
 func (a *app) sendWithdrawal(cmd *cobra.Command, doc *document, o submitOptions) (*sentWithdrawal, error) {
 	sent := &sentWithdrawal{digest: doc.digest()}
 	toLog := o.source.url != "" || o.source.policy != ""
@@ -55,16 +80,34 @@ func (a *app) sendWithdrawal(cmd *cobra.Command, doc *document, o submitOptions)
 			if !toLog {
 				return nil, err
 			}
+			_, code := failureOf(err)
+			sent.roll = &handedIn{URL: o.roll, Code: code, Error: oneLine(err.Error())}
 			a.say("warning: the roll signer does not have it: %s", oneLine(err.Error()))
 		}
 	}
 	if toLog {
 		var err error
 		if sent.submitted, sent.basis, err = a.submitEntry(cmd, doc, o); err != nil {
-			return nil, err
+			if sent.roll == nil || sent.roll.Error != "" {
+				return nil, err
+			}
+			exit, code := failureOf(err)
+			sent.log = &notLogged{Code: code, Error: oneLine(err.Error()), exit: exit}
 		}
 	}
 	return sent, nil
+}
+
+// failureOf returns the exit code and the stable code of an error.
+func failureOf(err error) (exit int, code string) {
+	e := command.Explained{Exit: exitcode.Unknown}
+	e.Error.Code = "failed"
+	explain(err, &e)
+	if f, ok := errors.AsType[*command.Failure](err); ok {
+		e.Exit = f.Exit
+		e.Error.Code = cmp.Or(f.Code, e.Error.Code)
+	}
+	return e.Exit, e.Error.Code
 }
 
 // handIn hands a withdrawal to the roll signer.
@@ -81,8 +124,12 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	answer, err := client.Hand(ctx, entry)
-	if status, ok := errors.AsType[*rollremote.StatusError](err); ok && status.Refused() {
-		return nil, fail(exitcode.Refused, status.Code, fmt.Sprintf("see who must sign: muster withdrawal status %s", doc.path), fmt.Errorf("roll signer at %s: %w", o.roll, err))
+	if status, ok := errors.AsType[*rollremote.StatusError](err); ok {
+		exit, code := exitcode.Unknown, cmp.Or(status.Code, "failed")
+		if status.Refused() {
+			exit, code = exitcode.Refused, status.Code
+		}
+		return nil, fail(exit, code, rollHint(status, doc.path), fmt.Errorf("roll signer at %s: %w", o.roll, err))
 	}
 	if err != nil {
 		return nil, fail(exitcode.Unknown, "failed", "submit it to the log yourself: --log", fmt.Errorf("roll signer at %s: %w", o.roll, err))
@@ -97,22 +144,53 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 	return handed, nil
 }
 
+// rollHint is what to do about an answer of a roll signer.
+func rollHint(status *rollremote.StatusError, path string) string {
+	if status.Code == "" && status.Refused() {
+		return "whoever answers there is no roll signer: give the URL of muster roll serve"
+	}
+	switch status.Code {
+	case "not-found", "method", "content-type":
+		return "give the URL of muster roll serve, without a path of its own"
+	case string(register.CodeThresholdMissed), string(register.CodeSignerUnknown), string(register.CodeSignerOutsideRole):
+		return fmt.Sprintf("see who must sign: muster withdrawal status %s --log URL", path)
+	case string(register.CodeAuthorityNotInForce):
+		return "the authority has changed since: draft and sign it again under the one in force"
+	case string(register.CodeTargetNotLogged):
+		return "see what is logged: muster release list --all"
+	case "product-not-signed":
+		return "give the roll signer of this product, or submit it to the log alone: --log"
+	case "behind", "not-ready", "busy":
+		return "hand it in again in a moment, and submit it to the log as well: --log"
+	}
+	if status.Refused() {
+		return ""
+	}
+	return "submit it to the log yourself: --log"
+}
+
 func (s *sentWithdrawal) describe(p *page) {
 	if s.submitted != nil {
 		word := "submitted"
-		if s.roll != nil {
+		if s.roll != nil && s.roll.Error == "" {
 			word = "logged" // by the roll signer or from here: whoever was first
 		}
 		s.submitted.describeAs(p, word, s.basis)
 	} else {
 		p.line("handed in: withdrawal %s", s.digest)
 	}
-	if s.roll != nil {
-		if s.roll.Deadline == "" {
-			p.field("roll signer", "%s sees it in the log", s.roll.URL)
-			return
-		}
+	switch {
+	case s.roll == nil:
+	case s.roll.Error != "":
+		p.field("roll signer", "%s does not have it: %s", s.roll.URL, s.roll.Error)
+	case s.roll.Deadline == "":
+		p.field("roll signer", "%s sees it in the log", s.roll.URL)
+	default:
 		p.field("roll signer", "%s has it (%s), and signs no roll without it from %s on", s.roll.URL, s.roll.State, s.roll.Deadline)
+	}
+	if s.log != nil {
+		p.field("log", "did not take it from here: %s", s.log.Error)
+		p.line("nothing is lost: the roll signer submits it itself, again and again")
 	}
 }
 
@@ -120,7 +198,8 @@ func (s *sentWithdrawal) describe(p *page) {
 type submittedWithdrawal struct {
 	Digest release.Digest `json:"digest"`
 	*submitted
-	Roll *handedIn `json:"roll,omitempty"`
+	Log  *notLogged `json:"log,omitempty"`
+	Roll *handedIn  `json:"roll,omitempty"`
 	// Covers are the entries that it covers, as they stand now; absent where the log
 	// could not be read.
 	Covers []affected `json:"covers,omitempty"`
@@ -135,7 +214,7 @@ func (a *app) submitWithdrawal(cmd *cobra.Command, doc *document, o submitOption
 	if err != nil {
 		return err
 	}
-	result := submittedWithdrawal{Digest: doc.digest(), submitted: sent.submitted, Roll: sent.roll}
+	result := submittedWithdrawal{Digest: doc.digest(), submitted: sent.submitted, Log: sent.log, Roll: sent.roll}
 	stated := doc.statement.Predicate.(*release.Withdrawal)
 	var target *release.Statement
 	if sent.submitted != nil {
@@ -150,36 +229,21 @@ func (a *app) submitWithdrawal(cmd *cobra.Command, doc *document, o submitOption
 			}
 		}
 	}
-	return a.print(result, func(p *page) {
+	if err := a.print(result, func(p *page) {
 		sent.describe(p)
 		if target != nil {
 			describeCovered(p, stated.Target, target, result.Covers)
 		}
-	})
+	}); err != nil {
+		return err
+	}
+	return sent.verdict()
 }
 
-// covered lists the releases that a withdrawal of the entry at an index covers, and
-// of an image the image itself, as they stand.
+// covered lists what a withdrawal of the entry at an index covers, as it stands.
 func (h *history) covered(index uint64) []affected {
 	target, _ := h.state.Entry(index)
-	var indices []uint64
-	for i, entry := range h.entries {
-		if uint64(i) == index && target.Type == release.TypeImage {
-			indices = append(indices, index)
-		}
-		if entry.statement == nil {
-			continue
-		}
-		stated, ok := entry.statement.Predicate.(*release.Release)
-		record, _ := h.state.Entry(uint64(i))
-		if !ok || record.Identity.IsZero() {
-			continue
-		}
-		if target.Type == release.TypeRelease && record.Identity == target.Identity || slices.Contains(stated.Images, target.Digest) {
-			indices = append(indices, uint64(i))
-		}
-	}
-	return h.affected(indices)
+	return h.affected(h.state.Covered(target.Digest, h.state.Size()))
 }
 
 // describeCovered says what a withdrawal covers.
