@@ -21,7 +21,7 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"monitor/audit":        {"log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
 	"roll":                 {"roll/remote", "monitor/audit", "log/remote", "release/register", "tlog/policy", "tlog/fork"},
 	"roll/remote":          {"release"},
+	"roll/server":          {"roll"},
 	"client":               {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "log/remote"},
 	"client/memory":        {"verify", "tlog/memory", "tlog/fork"},
 	"node":                 {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/measure", "log/remote"},
@@ -181,6 +182,29 @@ func TestNothingImportsCommands(t *testing.T) {
 				t.Errorf("%s imports %s", p.path(), imported)
 			}
 		}
+	}
+}
+
+// withoutHTTP are domain packages: state machines whose doors are packages of their own,
+// so that what they do is tested, and reused, without a server.
+var withoutHTTP = []string{"log", "monitor/audit", "roll", "witness", "witness/state"}
+
+// TestDomainWithoutHTTP: they import nothing of HTTP, and none of the doors.
+func TestDomainWithoutHTTP(t *testing.T) {
+	found := 0
+	for _, p := range list(t, nil, "./...") {
+		if !slices.Contains(withoutHTTP, p.path()) {
+			continue
+		}
+		found++
+		for _, imported := range p.Imports {
+			if imported == "net/http" || strings.HasPrefix(imported, module+"/") && strings.HasSuffix(imported, "/server") {
+				t.Errorf("%s imports %s: that belongs in its door", p.path(), imported)
+			}
+		}
+	}
+	if found != len(withoutHTTP) {
+		t.Errorf("found %d of the packages %v", found, withoutHTTP)
 	}
 }
 

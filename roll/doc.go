@@ -5,7 +5,7 @@
 //
 // Compute and Compare are what anybody can do who has replayed the log. Signer is the
 // state machine around them, without HTTP: when to sign, what is never signed, and the
-// withdrawals handed to it, which it submits itself. Server is its door.
+// withdrawals handed to it, which it submits itself. Package roll/server is its door.
 //
 // What a Signer never does, whatever a log answers:
 //   - sign while a withdrawal that was handed in five minutes ago is not in the log;

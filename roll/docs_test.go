@@ -54,7 +54,7 @@ func TestDocumented(t *testing.T) {
 			t.Errorf("docs/roll.md does not explain the alarm %s", code)
 		}
 	}
-	for _, code := range codesOf(t, "server.go", "code") {
+	for _, code := range codesOf(t, "server/problem.go", "code") {
 		if !strings.Contains(string(page), `<a id="`+code+`"></a>`) {
 			t.Errorf("docs/roll.md has no anchor %s", code)
 		}

@@ -90,7 +90,7 @@ func TestWithdrawalOfTheUnread(t *testing.T) {
 		return true
 	})
 	b.step()
-	client, _ := b.door()
+	client := b.door()
 	_, err := client.Hand(t.Context(), withdrawal)
 	if status, ok := errors.AsType[*rollremote.StatusError](err); !ok || status.Code != "behind" || status.Refused() {
 		t.Fatalf("got %v, want behind", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/roll"
 	rollremote "github.com/muster-log/muster/roll/remote"
+	"github.com/muster-log/muster/roll/server"
 	"github.com/muster-log/muster/tlog/fork"
 	"github.com/muster-log/muster/tlog/tlogtest"
 	"github.com/muster-log/muster/web/webtest"
@@ -43,16 +44,16 @@ func (b *bench) run(done func() bool) {
 }
 
 // door serves the signer, and returns a client of it.
-func (b *bench) door() (*rollremote.Client, string) {
+func (b *bench) door() *rollremote.Client {
 	b.t.Helper()
-	server := httptest.NewServer(roll.NewServer(b.signer, nil))
-	b.t.Cleanup(server.Close)
-	client, err := rollremote.New(server.URL)
+	listening := httptest.NewServer(server.New(b.signer, nil))
+	b.t.Cleanup(listening.Close)
+	client, err := rollremote.New(listening.URL)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(client.Close)
-	return client, server.URL
+	return client
 }
 
 // posts answers every submission in the log's place.
@@ -70,7 +71,7 @@ func posts(answer func(w http.ResponseWriter)) func(http.ResponseWriter, *http.R
 // not list what it withdraws.
 func TestWithdrawal(t *testing.T) {
 	b := newBench(t)
-	client, _ := b.door()
+	client := b.door()
 	_, _, approved := b.Recipe()
 	entry, digest := b.Sign(b.Withdrawal(approved))
 	_, err := client.Hand(t.Context(), entry)
@@ -271,111 +272,6 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-// TestRefusedAtTheDoor: what is not taken, with its code and status.
-func TestRefusedAtTheDoor(t *testing.T) {
-	b := newBench(t)
-	_, url := b.door()
-	os, _, approved := b.Recipe()
-	b.step()
-	sign := func(change func(*release.Withdrawal), signers ...string) []byte {
-		stated := b.Withdrawal(approved)
-		if change != nil {
-			change(stated)
-		}
-		return second(b.Sign(stated, signers...))
-	}
-	model := second(b.Sign(b.Model("x", "1")))
-	tests := []struct {
-		name, code string
-		status     int
-		body       []byte
-		media      string
-	}{
-		{"another content type", "content-type", 415, nil, "application/json"},
-		{"nothing", "entry-size", 400, []byte{}, ""},
-		{"no envelope", "json-syntax", 400, []byte("hello"), ""},
-		{"too long", "entry-size", 413, make([]byte, release.MaxEntry+1), ""},
-		{"an image", "predicate-type", 422, model, ""},
-		{"of nothing", "target-not-logged", 422, sign(func(w *release.Withdrawal) { w.Target = release.Digest{1} }), ""},
-		{"by another key", "signer-outside-role", 403, sign(nil, "ci"), ""},
-		{"by an unknown key", "signer-unknown", 403, sign(nil, "nobody"), ""},
-		{"of another product", "product-not-signed", 422, sign(func(w *release.Withdrawal) { w.Product = "acme/other" }), ""},
-		{"under another authority", "authority-not-in-force", 409, sign(func(w *release.Withdrawal) { w.Authority = os }), ""},
-		{"from the future", "issued-ahead-of-clock", 422, sign(func(w *release.Withdrawal) { w.Issued = b.Now().Add(time.Hour) }), ""},
-		{"from long ago", "issued-behind-log-time", 422, sign(func(w *release.Withdrawal) { w.Issued = b.Now().Add(-8 * 24 * time.Hour) }), ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			media := tt.media
-			if media == "" {
-				media = rollremote.MediaType
-			}
-			response, err := http.Post(url+"/withdrawals", media, strings.NewReader(string(tt.body)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer response.Body.Close()
-			var problem struct{ Code, Type string }
-			if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
-				t.Fatal(err)
-			}
-			if response.StatusCode != tt.status || problem.Code != tt.code || response.Header.Get("Content-Type") != "application/problem+json" || !strings.HasSuffix(problem.Type, "#"+tt.code) {
-				t.Errorf("got %d %+v, want %d %s", response.StatusCode, problem, tt.status, tt.code)
-			}
-		})
-	}
-	if status := b.signer.Status(); len(status.Withdrawals) != 0 {
-		t.Errorf("the spool holds %+v", status.Withdrawals)
-	}
-}
-
-// TestDoor: the other paths.
-func TestDoor(t *testing.T) {
-	b := newBench(t)
-	_, url := b.door()
-	tests := []struct {
-		method, path string
-		status       int
-	}{
-		{"GET", "/livez", 200}, {"GET", "/readyz", 503}, {"GET", "/status", 200}, {"HEAD", "/status", 200}, {"GET", "/withdrawals", 405}, {"POST", "/status", 405},
-		{"GET", "/", 404}, {"GET", "/withdrawals/xyz", 400}, {"GET", "/withdrawals/" + release.Digest{1}.String(), 404},
-	}
-	for _, tt := range tests {
-		request, err := http.NewRequestWithContext(t.Context(), tt.method, url+tt.path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode != tt.status {
-			t.Errorf("%s %s: got %d, want %d", tt.method, tt.path, response.StatusCode, tt.status)
-		}
-	}
-	b.step()
-	response, err := http.Get(url + "/readyz")
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Errorf("got %v, %v", response, err)
-	}
-	response.Body.Close()
-	busy := 0
-	for range 40 {
-		response, err := http.Post(url+"/withdrawals", rollremote.MediaType, strings.NewReader("hello"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode == http.StatusTooManyRequests {
-			busy++
-		}
-	}
-	if busy == 0 {
-		t.Error("40 withdrawals at once were all judged")
-	}
-}
-
 // TestFork: a log that signs two histories ends the signer for good, with evidence.
 func TestFork(t *testing.T) {
 	b := newBench(t)
@@ -434,7 +330,7 @@ func TestVoid(t *testing.T) {
 // that was logged a moment ago, is taken.
 func TestHandedInAtOnce(t *testing.T) {
 	b := newBench(t, func(c *roll.Config) { c.Poll = time.Hour })
-	client, _ := b.door()
+	client := b.door()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -444,8 +340,10 @@ func TestHandedInAtOnce(t *testing.T) {
 	})
 	defer running.Wait()
 	defer cancel()
-	for !b.signer.Status().Ready {
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(20 * time.Second); !b.signer.Status().Ready; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it does not follow the log: %+v\n%s", b.signer.Status(), b.log)
+		}
 	}
 	_, _, approved := b.Recipe()
 	b.Rotate()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/roll"
+	"github.com/muster-log/muster/roll/server"
 	"github.com/muster-log/muster/verify"
 )
 
@@ -145,7 +146,7 @@ func (a *app) rollServe(cmd *cobra.Command, o rollServeOptions) (err error) {
 	served := make(chan error, 1)
 	go func() {
 		defer cancel()
-		served <- roll.NewServer(signer, logger).Serve(ctx, listener)
+		served <- server.New(signer, logger).Serve(ctx, listener)
 	}()
 	err = rollFailure(signer.Run(ctx))
 	cancel()

@@ -1,8 +1,10 @@
-package roll
+// Package server is the HTTP door of a roll signer: docs/roll.md says what it answers. It
+// speaks plain HTTP and knows no users: whoever reaches it may hand in what a withdraw
+// key signed.
+package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,8 +16,8 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/release"
-	"github.com/muster-log/muster/release/register"
-	rollremote "github.com/muster-log/muster/roll/remote"
+	"github.com/muster-log/muster/roll"
+	"github.com/muster-log/muster/roll/remote"
 )
 
 const (
@@ -30,23 +32,10 @@ const (
 	burst, perSecond = 20, 5
 )
 
-// The reasons of the door itself; those of a withdrawal are package register's.
-const (
-	codeNotReady    release.Code = "not-ready"
-	codeBehind      release.Code = "behind"
-	codeFull        release.Code = "spool-full"
-	codeBusy        release.Code = "busy"
-	codeContentType release.Code = "content-type"
-	codeBody        release.Code = "body"
-	codeNotFound    release.Code = "not-found"
-	codeMethod      release.Code = "method"
-	codeInternal    release.Code = "internal"
-)
-
-// Server is a Signer's door: docs/roll.md says what it answers. It speaks plain HTTP
-// and knows no users: whoever reaches it may hand in what a withdraw key signed.
+// Server is a Signer's door. It bounds what it reads, and how many withdrawals are
+// judged; everything else is the Signer's.
 type Server struct {
-	signer *Signer
+	signer *roll.Signer
 	logger *slog.Logger
 	mux    *http.ServeMux
 
@@ -55,8 +44,9 @@ type Server struct {
 	filled time.Time
 }
 
-// NewServer makes the door of a Signer. logger may be nil.
-func NewServer(signer *Signer, logger *slog.Logger) *Server {
+// New makes the door of a Signer, which must stay open as long as it serves. logger may
+// be nil.
+func New(signer *roll.Signer, logger *slog.Logger) *Server {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
@@ -109,8 +99,8 @@ func (s *Server) only(method string, handler http.HandlerFunc) http.HandlerFunc 
 }
 
 func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != rollremote.MediaType {
-		s.fail(w, http.StatusUnsupportedMediaType, codeContentType, "want the content type "+rollremote.MediaType)
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != remote.MediaType {
+		s.fail(w, http.StatusUnsupportedMediaType, codeContentType, "want the content type "+remote.MediaType)
 		return
 	}
 	if !s.take() {
@@ -129,41 +119,26 @@ func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
 	}
 	taken, err := s.signer.Hand(r.Context(), envelope)
 	refusal, refused := errors.AsType[*release.Refusal](err)
-	behind, isBehind := errors.AsType[*BehindError](err)
+	behind, isBehind := errors.AsType[*roll.BehindError](err)
 	switch {
 	case isBehind: // holds a refusal, too
 		w.Header().Set("Retry-After", "5")
 		s.fail(w, http.StatusServiceUnavailable, codeBehind, behind.Error())
-	case err == nil && taken.State == rollremote.StateLogged:
+	case err == nil && taken.State == remote.StateLogged:
 		s.answer(w, http.StatusOK, taken)
 	case err == nil:
 		s.answer(w, http.StatusAccepted, taken)
 	case refused:
 		s.problem(w, problem{Status: statusOf(refusal.Code), Code: refusal.Code, Detail: refusal.Error(), Member: refusal.Member, Got: refusal.Got, Want: refusal.Want})
-	case errors.Is(err, ErrNotReady):
+	case errors.Is(err, roll.ErrNotReady):
 		w.Header().Set("Retry-After", "2")
 		s.fail(w, http.StatusServiceUnavailable, codeNotReady, err.Error())
-	case errors.Is(err, ErrFull):
+	case errors.Is(err, roll.ErrFull):
 		s.fail(w, http.StatusServiceUnavailable, codeFull, err.Error())
 	default:
 		s.logger.Error("a withdrawal was not taken", "error", err)
 		s.fail(w, http.StatusInternalServerError, codeInternal, "it could not be kept; the operator finds the reason in the log")
 	}
-}
-
-// statusOf returns the status of a refusal: who may not, what contradicts the log, and
-// what is malformed.
-func statusOf(code release.Code) int {
-	switch code {
-	case release.CodeSignatureInvalid, register.CodeRoleDoesNotCover, register.CodeSignerUnknown, register.CodeSignerOutsideRole, register.CodeThresholdMissed:
-		return http.StatusForbidden
-	case register.CodeAuthorityNotInForce, register.CodeLogRetired, register.CodeNoAuthority:
-		return http.StatusConflict
-	case register.CodeTargetNotLogged, register.CodeTargetOfOtherProduct, register.CodeIssuedAheadOfClock, register.CodeIssuedBehindClock,
-		register.CodeIssuedAheadOfLogTime, register.CodeIssuedBehindLogTime, release.CodeCannotJudge, release.CodePredicateType, CodeProductNotSigned:
-		return http.StatusUnprocessableEntity
-	}
-	return http.StatusBadRequest
 }
 
 func (s *Server) withdrawal(w http.ResponseWriter, r *http.Request) {
@@ -188,8 +163,8 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		code = http.StatusServiceUnavailable
 	}
 	s.answer(w, code, struct {
-		Ready  bool    `json:"ready"`
-		Alarms []Alarm `json:"alarms"`
+		Ready  bool         `json:"ready"`
+		Alarms []roll.Alarm `json:"alarms"`
 	}{status.Ready, status.Alarms})
 }
 
@@ -207,47 +182,4 @@ func (s *Server) take() bool {
 	}
 	s.tokens--
 	return true
-}
-
-// problem is a problem document, https://www.rfc-editor.org/rfc/rfc9457.
-type problem struct {
-	Type   string       `json:"type"`
-	Title  string       `json:"title"`
-	Status int          `json:"status"`
-	Detail string       `json:"detail"`
-	Code   release.Code `json:"code"`
-	Member string       `json:"member,omitempty"`
-	Got    string       `json:"got,omitempty"`
-	Want   string       `json:"want,omitempty"`
-}
-
-func (s *Server) fail(w http.ResponseWriter, status int, code release.Code, detail string) {
-	s.problem(w, problem{Status: status, Code: code, Detail: detail})
-}
-
-func (s *Server) problem(w http.ResponseWriter, p problem) {
-	p.Type = "https://github.com/muster-log/muster/blob/main/docs/roll.md#" + string(p.Code)
-	if p.Member != "" || p.Want != "" {
-		p.Type = "https://github.com/muster-log/muster/blob/main/docs/refusals.md#" + string(p.Code)
-	}
-	p.Title = http.StatusText(p.Status)
-	w.Header().Set("Content-Type", "application/problem+json")
-	s.write(w, p.Status, p)
-}
-
-func (s *Server) answer(w http.ResponseWriter, status int, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	s.write(w, status, value)
-}
-
-func (s *Server) write(w http.ResponseWriter, status int, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
-		s.logger.Error("answer", "error", err)
-		status, body = http.StatusInternalServerError, []byte("{}")
-	}
-	w.WriteHeader(status)
-	if _, err := w.Write(append(body, '\n')); err != nil {
-		s.logger.Debug("answer not sent", "error", err)
-	}
 }
