@@ -104,21 +104,11 @@ func (a *app) versions(found *inForce) []loggedVersion {
 			version.Changes = a.compareAuthorities(found.links[i-1].Authority, link.Authority)
 		}
 		if found.history != nil {
-			version.Struck = found.history.affected(found.history.struckBy(link.Index))
+			version.Struck = found.history.affected(found.history.state.StruckBy(link.Index, found.history.state.Size()))
 		}
 		list = append(list, version)
 	}
 	return list
-}
-
-// struckBy lists the entries that an authority strikes.
-func (h *history) struckBy(authority uint64) (indices []uint64) {
-	for index := range h.state.Size() {
-		if record, _ := h.state.Entry(index); record.Struck && record.StruckBy == authority {
-			indices = append(indices, index)
-		}
-	}
-	return indices
 }
 
 // holdings lists who held which role for which entries, by role and key. A version

@@ -6,32 +6,12 @@ import (
 	"strings"
 
 	"github.com/muster-log/muster/release"
-	"github.com/muster-log/muster/release/register"
 )
-
-// covering lists the withdrawals of a release's identity and of its images,
-// ascending.
-func (h *history) covering(stated *release.Release) (indices []uint64) {
-	for index, entry := range h.entries {
-		if entry.statement == nil || entry.statement.Type != release.TypeWithdrawal {
-			continue
-		}
-		record, _ := h.state.Entry(uint64(index))
-		if record.Status != register.StatusAdmitted {
-			continue
-		}
-		target, _ := h.state.Entry(record.Target)
-		if target.Type == release.TypeRelease && target.Identity == stated.Identity() || slices.Contains(stated.Images, target.Digest) {
-			indices = append(indices, uint64(index))
-		}
-	}
-	return indices
-}
 
 // notReinstated lists the withdrawals that cover a release and that it does not
 // lift.
 func (h *history) notReinstated(stated *release.Release) []uint64 {
-	return slices.DeleteFunc(h.covering(stated), func(index uint64) bool { return slices.Contains(stated.Reinstates, h.entries[index].digest) })
+	return slices.DeleteFunc(h.state.Withdrawals(stated), func(index uint64) bool { return slices.Contains(stated.Reinstates, h.entries[index].digest) })
 }
 
 // describeWithdrawn says which withdrawals a release has to lift to be live, and

@@ -31,6 +31,7 @@ type image struct {
 	securityVersion uint64
 	series          *series
 	withdrawals     []*withdrawal // ascending index
+	identities      []*identity   // that have it, in the order in which they were first logged
 }
 
 func (s *State) judgeImage(p *Prepared, statement *release.Image) (effect, needs, *release.Refusal) {

@@ -198,6 +198,9 @@ func (e *releaseEntry) enter(s *State, r *record) {
 		s.identities[id.digest] = id
 		s.identityOrder = append(s.identityOrder, id)
 		s.versions[versionKey{id.product, id.channel, id.version}] = id
+		for _, named := range id.images {
+			named.identities = append(named.identities, id)
+		}
 	}
 	id.entries = append(id.entries, e.index)
 	s.strikeAtBirth(e.index, r)

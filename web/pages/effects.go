@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"slices"
 
-	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 )
@@ -30,12 +28,12 @@ type effectRow struct {
 	State stateView
 }
 
-// effects gathers what a withdrawal, an authority or a roll does to others, from
-// the register and the search index.
+// effects gathers what a withdrawal or an authority does to others, as the register
+// says.
 func (p *Pages) effects(ctx context.Context, index, size uint64, statement *release.Statement) ([]effectsView, error) {
 	switch stated := statement.Predicate.(type) {
 	case *release.Withdrawal:
-		return p.withdrawalEffects(ctx, size, statement, stated)
+		return p.withdrawalEffects(ctx, index, size, stated)
 	case *release.Authority:
 		if len(stated.Compromised) == 0 {
 			return nil, nil
@@ -51,31 +49,12 @@ func (p *Pages) effects(ctx context.Context, index, size uint64, statement *rele
 
 // withdrawalEffects lists what a withdrawal covers, and the releases that lift it
 // for themselves.
-func (p *Pages) withdrawalEffects(ctx context.Context, size uint64, statement *release.Statement, stated *release.Withdrawal) ([]effectsView, error) {
-	payload, err := statement.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	own := (&release.Envelope{Payload: payload}).PayloadDigest()
-	covered, err := p.mentioning(ctx, stated.Target, size, log.RelationPayload, log.RelationImage)
-	if err != nil {
-		return nil, err
-	}
-	// A release is withdrawn under its identity: all its entries are.
+func (p *Pages) withdrawalEffects(ctx context.Context, index, size uint64, stated *release.Withdrawal) ([]effectsView, error) {
+	var covered, lifted []uint64
 	p.config.Log.View(func(state *register.State) {
-		for _, at := range slices.Clone(covered) {
-			if record, ok := state.Entry(at); ok && record.Digest == stated.Target && !record.Identity.IsZero() {
-				covered = append(covered, state.Identity(record.Identity)...)
-			}
-		}
+		covered, lifted = state.Covered(stated.Target, size), state.Reinstating(index, size)
 	})
-	covered = slices.DeleteFunc(covered, func(at uint64) bool { return at >= size })
-	slices.Sort(covered)
-	lifted, err := p.mentioning(ctx, own, size, log.RelationReinstates)
-	if err != nil {
-		return nil, err
-	}
-	covers, err := p.effectRows(ctx, size, slices.Compact(covered))
+	covers, err := p.effectRows(ctx, size, covered)
 	if err != nil {
 		return nil, err
 	}
@@ -90,25 +69,6 @@ func (p *Pages) withdrawalEffects(ctx context.Context, size uint64, statement *r
 		views = append(views, reinstated)
 	}
 	return views, nil
-}
-
-// mentioning returns the admitted entries below size that mention a digest in one
-// of some ways, ascending.
-func (p *Pages) mentioning(ctx context.Context, digest release.Digest, size uint64, relations ...log.Relation) ([]uint64, error) {
-	matches, err := p.config.Index.Find(ctx, log.DigestQuery{Prefix: digest.String(), Before: size, Limit: 8 * maxEffects})
-	if err != nil {
-		return nil, err
-	}
-	var indices []uint64
-	p.config.Log.View(func(state *register.State) {
-		for _, match := range matches {
-			record, _ := state.Entry(match.Index)
-			if slices.Contains(relations, match.Relation) && record.Status == register.StatusAdmitted {
-				indices = append(indices, match.Index)
-			}
-		}
-	})
-	return indices, nil
 }
 
 // effectRows describes entries; those above maxEffects are counted.

@@ -157,7 +157,7 @@ func (p *Pages) describe(ctx context.Context, index uint64, data []byte) (entryV
 		view.Facts = append(view.Facts, named)
 	}
 	if admitted {
-		if view.Withdrawals, err = p.withdrawals(ctx, index, size, envelope.PayloadDigest(), statement); err != nil {
+		if view.Withdrawals, err = p.withdrawals(ctx, index, size, envelope.PayloadDigest()); err != nil {
 			return view, err
 		}
 		if view.Effects, err = p.effects(ctx, index, size, statement); err != nil {

@@ -2,9 +2,8 @@ package pages
 
 import (
 	"context"
-	"slices"
+	"fmt"
 
-	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 )
@@ -19,39 +18,10 @@ type withdrawalLine struct {
 }
 
 // withdrawals tells the withdrawals that cover an image or a release and that it
-// does not reinstate. What was struck is not looked at for withdrawals by the
-// register, so these are found by the search index.
-func (p *Pages) withdrawals(ctx context.Context, index, size uint64, own release.Digest, statement *release.Statement) ([]withdrawalLine, error) {
-	targets := []release.Digest{own}
-	var lifted []release.Digest
-	switch stated := statement.Predicate.(type) {
-	case *release.Image:
-	case *release.Release:
-		targets, lifted = append(targets, stated.Images...), stated.Reinstates
-	default:
-		return nil, nil
-	}
-	p.config.Log.View(func(state *register.State) {
-		record, _ := state.Entry(index)
-		if record.Identity.IsZero() {
-			return
-		}
-		for _, at := range state.Identity(record.Identity) {
-			if other, ok := state.Entry(at); ok && at < size && other.Digest != own {
-				targets = append(targets, other.Digest)
-			}
-		}
-	})
+// does not reinstate, whatever else it fell by.
+func (p *Pages) withdrawals(ctx context.Context, index, size uint64, own release.Digest) ([]withdrawalLine, error) {
 	var found []uint64
-	for _, target := range targets {
-		naming, err := p.mentioning(ctx, target, size, log.RelationTarget)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, naming...)
-	}
-	slices.Sort(found)
-	found = slices.Compact(found)
+	p.config.Log.View(func(state *register.State) { found = state.WithdrawnBy(index, size) })
 	var lines []withdrawalLine
 	for _, at := range found[:min(len(found), maxEffects)] {
 		data, err := p.config.Log.Entry(ctx, at)
@@ -67,8 +37,8 @@ func (p *Pages) withdrawals(ctx context.Context, index, size uint64, own release
 			return nil, err
 		}
 		stated, ok := parsed.Predicate.(*release.Withdrawal)
-		if !ok || slices.Contains(lifted, envelope.PayloadDigest()) {
-			continue // a finding, or settled
+		if !ok {
+			return nil, fmt.Errorf("entry %d is a %s, where the register has a withdrawal", at, parsed.Type)
 		}
 		line := withdrawalLine{Index: at, Reason: stated.Reason, Note: parsed.Note()}
 		if stated.Target != own {
