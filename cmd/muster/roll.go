@@ -25,6 +25,7 @@ func (a *app) rollCommand() *cobra.Command {
 		a.submitCommand(release.TypeRoll),
 		a.showCommand(release.TypeRoll),
 		a.rollCheckCommand(),
+		a.rollAskCommand(),
 		a.rollDropCommand()))
 }
 

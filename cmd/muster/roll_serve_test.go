@@ -21,6 +21,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/internal/process"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/roll"
 	"github.com/muster-log/muster/tlog"
 )
@@ -165,6 +166,9 @@ func TestRollServe(t *testing.T) {
 	s.wait(server.URL, "a roll of one release", newestLists(1))
 	s.do("muster", "roll", "check", "--log", s.url, "--policy", "log/log.policy")
 	s.verify("live.muster", exitcode.Verified)
+	if said := s.do("muster", "roll", "ask", "--roll", server.URL); !strings.Contains(said, ": ready\n") || !strings.Contains(said, "1 live release") || !strings.Contains(said, "no alarms") {
+		t.Errorf("got %s", said)
+	}
 
 	s.refuse.Store(true)
 	s.do("muster", "release", "withdraw", "release.json", "--reason", "defect", "--authority", "authority.json", "--key", "ana.key", "--roll", server.URL, "--out", "withdrawal.json")
@@ -203,6 +207,34 @@ func TestRollServe(t *testing.T) {
 	again := exec.Command(filepath.Join(programs, "muster"), command.Args[1:]...)
 	again.Dir = s.directory
 	s.misbehaved(again.Run())
+}
+
+// TestRollServeWithoutRole: a key that may not sign rolls is said at once, and whoever
+// asks is told.
+func TestRollServeWithoutRole(t *testing.T) {
+	s := newRollSite(t)
+	s.do("muster", "requirements", "create", "--authority", s.pin, "--product", "acme/ai", "--channel", "stable", "--operator", "w1=Ost", "--log-operator", "Acme",
+		"--roll-max-age", "4h", "--out", "requirements.json")
+	s.do("muster", "key", "generate", "--out", "stranger.key")
+	if err := os.Rename(filepath.Join(s.directory, "stranger.key"), filepath.Join(s.directory, "roll.key")); err != nil {
+		t.Fatal(err)
+	}
+	_, server := s.serve()
+	s.wait(server.URL, "an alarm", func(status roll.Status) bool {
+		return !status.Ready && len(status.Alarms) == 1 && status.Alarms[0].Code == register.CodeSignerUnknown && status.Alarms[0].Stops
+	})
+	ask := exec.Command(filepath.Join(programs, "muster"), "roll", "ask", "--roll", server.URL)
+	said, _ := ask.Output()
+	if ask.ProcessState.ExitCode() != exitcode.Refused || !strings.Contains(string(said), ": NOT READY\n") || !strings.Contains(string(said), `of "acme/ai": "signer-unknown" since 20`) {
+		t.Errorf("got %d, %s", ask.ProcessState.ExitCode(), said)
+	}
+	if err := server.Stop(); err != nil {
+		t.Error(err)
+	}
+	ask = exec.Command(filepath.Join(programs, "muster"), "roll", "ask", "--roll", server.URL)
+	if said, _ := ask.CombinedOutput(); ask.ProcessState.ExitCode() != exitcode.Unknown {
+		t.Errorf("got %d, %s", ask.ProcessState.ExitCode(), said)
+	}
 }
 
 // misbehaved wants the exit code of a log that misbehaved.
