@@ -137,6 +137,9 @@ func (a *app) sign(doc *document, keys []string, out string, apart, force bool) 
 			p.field("by", "%s", key)
 		}
 		p.field("file", "%s, %s", doc.path, count(len(doc.envelope.Signatures), "signature"))
+		if doc.statement.Type == release.TypeWithdrawal {
+			p.line("next, once enough have signed: muster withdrawal submit %s --log URL", doc.path)
+		}
 	})
 }
 

@@ -53,7 +53,7 @@ func TestWithdrawalGoesToTheRollSigner(t *testing.T) {
 		"refused later": {http.StatusOK, func(digest release.Digest) any {
 			return rollremote.Withdrawal{Digest: digest, State: rollremote.StateRefused, Code: register.CodeAuthorityNotInForce, Detail: "another authority"}
 		}, exitcode.Refused, string(register.CodeAuthorityNotInForce), "signed and kept in "},
-		"away": {http.StatusServiceUnavailable, func(release.Digest) any { return map[string]any{"status": 503} }, exitcode.Unknown, "failed", "signed and kept in "},
+		"away": {http.StatusServiceUnavailable, func(release.Digest) any { return map[string]any{"status": 503} }, exitcode.Unknown, "roll-signer-away", "signed and kept in "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []byte

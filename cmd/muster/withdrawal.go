@@ -125,14 +125,14 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 	defer cancel()
 	answer, err := client.Hand(ctx, entry)
 	if status, ok := errors.AsType[*rollremote.StatusError](err); ok {
-		exit, code := exitcode.Unknown, cmp.Or(status.Code, "failed")
+		exit, code := exitcode.Unknown, cmp.Or(status.Code, "roll-signer-away")
 		if status.Refused() {
 			exit, code = exitcode.Refused, status.Code
 		}
 		return nil, fail(exit, code, rollHint(status, doc.path), fmt.Errorf("roll signer at %s: %w", o.roll, err))
 	}
 	if err != nil {
-		return nil, fail(exitcode.Unknown, "failed", "submit it to the log yourself: --log", fmt.Errorf("roll signer at %s: %w", o.roll, err))
+		return nil, fail(exitcode.Unknown, "roll-signer-away", "submit it to the log yourself: --log", fmt.Errorf("roll signer at %s: %w", o.roll, err))
 	}
 	if answer.State == rollremote.StateRefused {
 		return nil, fail(exitcode.Refused, string(answer.Code), "draft and sign it again under the authority in force", fmt.Errorf("roll signer at %s: the log does not admit it: %s", o.roll, answer.Detail))
