@@ -8,15 +8,18 @@ import (
 	"github.com/muster-log/muster/internal/strictjson"
 )
 
+// MaxAuthorityVersion is the last version that an authority can have: after it only a
+// new log with a new first authority helps.
+const MaxAuthorityVersion = 32
+
 // The greatest numbers of what an authority holds.
 const (
-	maxAuthorityVersion = 32
-	maxKeys             = 64
-	maxRoles            = 32
-	maxRoleProducts     = 64
-	maxChannels         = 32
-	maxCompromised      = 128
-	maxLimitDays        = 3650
+	maxKeys         = 64
+	maxRoles        = 32
+	maxRoleProducts = 64
+	maxChannels     = 32
+	maxCompromised  = 128
+	maxLimitDays    = 3650
 )
 
 var (
@@ -34,7 +37,7 @@ func (r *reader) authority(s *Statement, v, subject strictjson.Value) {
 		return
 	}
 	a := &Authority{
-		Version: int(r.integer(v.Member("version"), 1, maxAuthorityVersion)),
+		Version: int(r.integer(v.Member("version"), 1, MaxAuthorityVersion)),
 		Issued:  r.time(v.Member("issued")),
 		Origin:  r.matches(v.Member("origin"), &originGrammar),
 		Expires: r.time(v.Member("expires")),

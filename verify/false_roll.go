@@ -43,14 +43,6 @@ type FalseRoll struct {
 	options []register.Option
 }
 
-// How far issued may lie from log time (docs/formats/register.md). Log time never
-// falls, so where the roll is not void for its date, a withdrawal before it that is
-// not void was issued at most both together after the roll.
-const (
-	mostBehind = 7 * 24 * time.Hour
-	mostAhead  = 92 * 24 * time.Hour
-)
-
 // FalseRollShown is what the evidence shows.
 type FalseRollShown struct {
 	Origin string
@@ -241,7 +233,9 @@ func (x *examination) contradicts() error {
 		return refuse("the withdrawal at index %d is not in the %d entries that the roll at index %d is of", x.withdrawal.index, roll.Size, x.roll.index)
 	case x.late():
 		return refuse("the withdrawal at index %d was issued more than 7 days before an entry that stands before it: it is void", x.withdrawal.index)
-	case withdrawal.Issued.After(roll.Issued.Add(mostBehind + mostAhead)):
+	// Log time never falls, so where the roll is not void for its date, a withdrawal
+	// before it that is not void was issued at most both together after the roll.
+	case withdrawal.Issued.After(roll.Issued.Add(register.MaxBehind + register.MaxAhead)):
 		return refuse("the withdrawal at index %d was issued more than 99 days after the roll at index %d: it is void, or the roll is for its date", x.withdrawal.index, x.roll.index)
 	}
 	if err := tlog.VerifyConsistency(roll.Size, x.checkpoint.Size, tlog.Hash(roll.Root), x.checkpoint.Root, x.Consistency); err != nil {
@@ -284,7 +278,7 @@ func (x *examination) late() bool {
 			logTime = issued
 		}
 	}
-	return x.withdrawal.withdrawal().Issued.Before(logTime.Add(-mostBehind))
+	return x.withdrawal.withdrawal().Issued.Before(logTime.Add(-register.MaxBehind))
 }
 
 // single fills the place of what stands once.

@@ -22,7 +22,7 @@ const (
 	// newest roll is remembered.
 	maxRolls = 64
 	// maxAuthorityVersion is the greatest version of an authority.
-	maxAuthorityVersion = 32
+	maxAuthorityVersion = release.MaxAuthorityVersion
 	// maxLive is the greatest number of releases that a roll of the rules lists.
 	maxLive = 512
 )

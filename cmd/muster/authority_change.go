@@ -16,9 +16,6 @@ import (
 	"github.com/muster-log/muster/release"
 )
 
-// maxVersion is the last version that an authority can have.
-const maxVersion = 32
-
 // rotation is what the flags of authority rotate change.
 type rotation struct {
 	add, remove, removeRoles, thresholds []string
@@ -33,9 +30,9 @@ type rotation struct {
 // next returns the next version of an authority, with nothing changed but its
 // number, its date and what it follows. Maps and lists are its own.
 func next(from *inForce) (*release.Authority, error) {
-	if from.authority.Version >= maxVersion {
+	if from.authority.Version >= release.MaxAuthorityVersion {
 		return nil, fail(exitcode.Refused, string(release.CodeRange), "begin a new log with a new first authority: everyone who verifies needs the new pin",
-			fmt.Errorf("version %d is the last one that an authority can have", maxVersion))
+			fmt.Errorf("version %d is the last one that an authority can have", release.MaxAuthorityVersion))
 	}
 	changed := *from.authority
 	changed.Version++

@@ -136,7 +136,7 @@ func both(role release.Role) release.Role {
 // TestRotateTheLastVersion: nothing follows version 32.
 func TestRotateTheLastVersion(t *testing.T) {
 	authority, _ := recipe()
-	authority.Version, authority.Previous = maxVersion, new(release.Digest)
+	authority.Version, authority.Previous = release.MaxAuthorityVersion, new(release.Digest)
 	statement, err := release.NewAuthority(authority)
 	if err != nil {
 		t.Fatal(err)

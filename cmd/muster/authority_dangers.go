@@ -32,8 +32,8 @@ func (a *app) dangers(authority *release.Authority, now time.Time) []danger {
 	case left <= register.ExpiryAlarm:
 		add("expires-soon", "it expires %s, in %s: then nothing but its successor and withdrawals is admitted, and rolls stop", release.FormatTime(authority.Expires), count(int(left.Hours()/24), "day"))
 	}
-	if left := maxVersion - authority.Version; left <= fewVersions {
-		add("versions-run-out", "%s left: after version %d only a new log with a new first authority helps", count(left, "version"), maxVersion)
+	if left := release.MaxAuthorityVersion - authority.Version; left <= fewVersions {
+		add("versions-run-out", "%s left: after version %d only a new log with a new first authority helps", count(left, "version"), release.MaxAuthorityVersion)
 	}
 	found = append(found, uselessRoles(authority)...)
 	a.rootDangers(authority, add)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/log/remote"
@@ -13,14 +12,9 @@ import (
 	"github.com/muster-log/muster/release/register"
 )
 
-const (
-	// maxListed bounds how many releases are read from a log's index: as many as a
-	// replay reads entries.
-	maxListed = audit.DefaultMaxEntries
-	// backdated is how far behind log time an entry may be issued, so how much
-	// later than an entry one below it can be (docs/formats/register.md).
-	backdated = 7 * 24 * time.Hour
-)
+// maxListed bounds how many releases are read from a log's index: as many as a
+// replay reads entries.
+const maxListed = audit.DefaultMaxEntries
 
 // listIndexed asks the log's index. The checkpoint is verified all the same: it
 // says whose index this is.
@@ -80,7 +74,8 @@ func (s *session) listPages(ctx context.Context, filter *listFilter, l *listing)
 			if err != nil {
 				return err
 			}
-			older := page.Entries[i].Index < filter.first || listed.Standing != register.WordVoid && listed.issued.Add(backdated).Before(filter.issued)
+			// One of a lower index is issued at most so much later.
+			older := page.Entries[i].Index < filter.first || listed.Standing != register.WordVoid && listed.issued.Add(register.MaxBehind).Before(filter.issued)
 			// One more than the limit says that there are more.
 			if older || filter.limit > 0 && len(l.Releases) > filter.limit {
 				return nil

@@ -12,16 +12,22 @@ import (
 const (
 	day = 24 * 60 * 60
 
-	// maxBehind is how far issued may lie behind log time and the log's clock:
-	// an entry that waited longer for its signatures is made again.
-	maxBehind = 7 * day
-	// maxAhead keeps one entry from carrying log time away, which would expire
-	// releases and void what honest clocks issue.
-	maxAhead = 92 * day
+	maxBehind = int64(MaxBehind / time.Second)
+	maxAhead  = int64(MaxAhead / time.Second)
 	// maxAuthorityAhead is longer, so that a log that slept can be woken.
 	maxAuthorityAhead = 5 * 365 * day
 	maxClockAhead     = int64(MaxClockAhead / time.Second)
 )
+
+// MaxBehind is how far issued may lie behind log time and the log's clock: an entry that
+// waited longer for its signatures is made again. Log time never falls, so no
+// entry is issued more than this before one of a lower index.
+const MaxBehind = 7 * 24 * time.Hour
+
+// MaxAhead is how far issued of anything but an authority may lie ahead of log time: one
+// entry cannot carry log time away, which would expire releases and void what honest
+// clocks issue.
+const MaxAhead = 92 * 24 * time.Hour
 
 // MaxClockAhead is how far clocks of signers may be ahead of the log's. So log time, too,
 // is ahead of a clock that is right by no more, unless the log let something in.
