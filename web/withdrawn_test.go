@@ -22,7 +22,7 @@ func TestWithdrawnPageSaysWhy(t *testing.T) {
 	s.Submit(entry) // 5
 	image := fmt.Sprintf("Withdrawn by entry 5 Reason vulnerability Note prompt leak under load Use instead %s", better)
 	getPage(t, s, "/entries/2").contains(t, image)
-	getPage(t, s, "/entries/3").contains(t, fmt.Sprintf("Withdrawn by entry 5 which names %s Reason vulnerability Note prompt leak under load Use instead %s", model, better))
+	getPage(t, s, "/entries/3").contains(t, fmt.Sprintf("Withdrawn by entry 5 , which names %s Reason vulnerability Note prompt leak under load Use instead %s", model, better))
 	if page := getPage(t, s, "/entries/4"); strings.Contains(content(page.root), "Withdrawn by") {
 		t.Error("the page of the replacement shows a withdrawal")
 	}
@@ -42,5 +42,5 @@ func TestWithdrawnPageSaysWhy(t *testing.T) {
 	page := getPage(t, s, "/entries/2")
 	page.contains(t, "Struck by: entry 7", image)
 	page = getPage(t, s, "/entries/3")
-	page.contains(t, "Struck images: entry 2", "Withdrawn by entry 5 which names", "Withdrawn by entry 6 Reason policy")
+	page.contains(t, "Struck images: entry 2", "Withdrawn by entry 5 , which names", "Withdrawn by entry 6 Reason policy")
 }
