@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/download"
 	"github.com/muster-log/muster/release/measure"
+	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog/bundle"
 	"github.com/muster-log/muster/verify"
 )
@@ -80,7 +82,9 @@ func (a *app) download(cmd *cobra.Command, which string, o *downloadOptions) err
 	if images, err = chosen(cmd, images, o.images); err != nil {
 		return err
 	}
-	options := download.Options{}
+	options := download.Options{Waiting: func(url string, pause time.Duration, err error) {
+		a.say("retrying in %s: %s: %s", pause, quoteUnprintable(url), oneLine(err.Error()))
+	}}
 	if o.ca != "" {
 		if options.Roots, err = a.readRoots(o.ca); err != nil {
 			return err
@@ -90,6 +94,9 @@ func (a *app) download(cmd *cobra.Command, which string, o *downloadOptions) err
 		return err
 	}
 	result := newDownloaded(logged, newest, images)
+	if !strings.HasSuffix(which, bundle.Extension) {
+		a.noteDownloadStanding(cmd, o.source, newest, result)
+	}
 	fetcher := download.New(options)
 	defer fetcher.Close()
 	fetched, err := fetcher.Fetch(cmd.Context(), o.out, result.sets(images), a.progress())
@@ -108,6 +115,25 @@ func (a *app) download(cmd *cobra.Command, which string, o *downloadOptions) err
 		return command.Verdict(result.exit)
 	}
 	return nil
+}
+
+// noteDownloadStanding notes how a release of a log stands, before its files are fetched:
+// without requirements also one that is withdrawn can be had.
+func (a *app) noteDownloadStanding(cmd *cobra.Command, source logSource, newest *loggedStatement, result *downloaded) {
+	s, err := a.open(cmd, source)
+	if err == nil {
+		defer s.client.Close()
+		var standing register.Standing
+		if standing, err = s.standingOf(cmd.Context(), newest.statement.Predicate.(*release.Release), newest.index, newest.digest); err == nil {
+			result.Standing, result.Why = standing.Word, standing.String()
+		}
+	}
+	switch {
+	case err != nil:
+		a.say("note: how the release stands is not known: %s", oneLine(err.Error()))
+	case result.Standing != register.WordLive:
+		a.say("warning: the release is not live: %s, says the log's index", result.Why)
+	}
 }
 
 // provedRelease reads a bundle from a file or a log, and proves what it holds.

@@ -8,18 +8,23 @@ import (
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/download"
 	"github.com/muster-log/muster/release/measure"
+	"github.com/muster-log/muster/release/register"
 )
 
 // downloaded is what release download prints.
 type downloaded struct {
-	Origin  string            `json:"origin"`
-	Size    uint64            `json:"size"`
-	Index   uint64            `json:"index"`
-	Digest  release.Digest    `json:"digest"`
-	Product string            `json:"product"`
-	Channel string            `json:"channel"`
-	Version string            `json:"version"`
-	Images  []downloadedImage `json:"images"`
+	Origin  string         `json:"origin"`
+	Size    uint64         `json:"size"`
+	Index   uint64         `json:"index"`
+	Digest  release.Digest `json:"digest"`
+	Product string         `json:"product"`
+	Channel string         `json:"channel"`
+	Version string         `json:"version"`
+	// Standing and Why say how the release stands, by the log's index; absent of a
+	// bundle in a file, which says what was live when it was made.
+	Standing register.Word     `json:"standing,omitempty"`
+	Why      string            `json:"why,omitempty"`
+	Images   []downloadedImage `json:"images"`
 	// Result is one of the words below.
 	Result string `json:"result"`
 
@@ -179,6 +184,9 @@ func (p *page) downloaded(d *downloaded) {
 	p.line("release %s of %s in channel %s", d.Version, d.Product, d.Channel)
 	p.field("digest", "%s", d.Digest)
 	p.field("log", "%s, entry %d of %d, proved with your policy", quote(d.Origin), d.Index, d.Size)
+	if d.Standing != "" {
+		p.field("stands", "%s, says the log's index", d.Why)
+	}
 	for _, image := range d.Images {
 		p.line("%s/%s %s, %s, in %s", image.Kind, image.Name, image.Version, image.Mode, image.Directory)
 		if image.StruckBy != nil {

@@ -48,6 +48,9 @@ type Options struct {
 	// Space returns how many bytes fit below a directory; false: not known.
 	// Default: what the operating system says.
 	Space func(directory string) (uint64, bool)
+	// Waiting is told why an attempt at a URL failed, before the pause after which
+	// it is asked again. Default: nobody.
+	Waiting func(url string, pause time.Duration, err error)
 	// Sleep waits between attempts. Default: until the time is over or the
 	// context is done.
 	Sleep func(ctx context.Context, pause time.Duration) error
@@ -59,11 +62,16 @@ type Fetcher struct {
 	stall time.Duration
 	space func(string) (uint64, bool)
 	sleep func(context.Context, time.Duration) error
+	// waiting is never nil.
+	waiting func(url string, pause time.Duration, err error)
 }
 
 // New makes a Fetcher.
 func New(o Options) *Fetcher {
-	f := &Fetcher{stall: o.Stall, space: o.Space, sleep: o.Sleep}
+	f := &Fetcher{stall: o.Stall, space: o.Space, sleep: o.Sleep, waiting: o.Waiting}
+	if f.waiting == nil {
+		f.waiting = func(string, time.Duration, error) {}
+	}
 	if f.stall == 0 {
 		f.stall = DefaultStall
 	}
@@ -185,11 +193,26 @@ func (f *Fetcher) fetch(ctx context.Context, root *os.Root, fetched *Fetched, re
 		}
 		failures = append(failures, fmt.Errorf("%.200s: %w", url, err))
 	}
-	hint := "try again later: what is there is kept, and gone on with"
-	if code == CodeDigest {
-		hint = "do not use that file; tell who signed the image, and the log's monitors, that the URL gives another one"
+	return &Error{Code: code, Path: fetched.Path, Hint: hintOf(code, failures), Err: joined(failures)}
+}
+
+// hintOf is what to do where no URL gave the file.
+func hintOf(code Code, failures []error) string {
+	final, untrusted := true, false
+	for _, err := range failures {
+		_, givenUp := errors.AsType[*givenUp](err)
+		_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+		final, untrusted = final && givenUp, untrusted || unknown
 	}
-	return &Error{Code: code, Path: fetched.Path, Hint: hint, Err: joined(failures)}
+	switch {
+	case code == CodeDigest:
+		return "do not use that file; tell who signed the image, and the log's monitors, that the URL gives another one"
+	case untrusted:
+		return "if the server is one of your own, give the certificates that vouch for it: --ca FILE"
+	case final:
+		return "asking again does not help: ask who signed the image for the file, and put it there"
+	}
+	return "try again later: what is there is kept, and gone on with"
 }
 
 // joined is several errors on one line.

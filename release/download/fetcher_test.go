@@ -520,19 +520,24 @@ func TestPauses(t *testing.T) {
 		"-1":      {2, 4, 8, 16},
 		"tuesday": {2, 4, 8, 16},
 	} {
-		var pauses []time.Duration
+		var pauses, told []time.Duration
 		h := newHost(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", asked)
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		f := fetcher(t, Options{Sleep: func(_ context.Context, pause time.Duration) error {
+		f := fetcher(t, Options{Waiting: func(url string, pause time.Duration, err error) {
+			if url != h.URL || err == nil {
+				t.Errorf("told of %s, %v", url, err)
+			}
+			told = append(told, pause/time.Second)
+		}, Sleep: func(_ context.Context, pause time.Duration) error {
 			pauses = append(pauses, pause/time.Second)
 			return nil
 		}})
 		if got, err := fetchOne(t, f, t.TempDir(), artifact(data, h.URL)); err != nil || got.Err == nil {
 			t.Fatalf("got %+v, %v", got, err)
 		}
-		if diff := cmp.Diff(want, pauses); diff != "" {
+		if diff := cmp.Diff(want, pauses) + cmp.Diff(want, told); diff != "" {
 			t.Errorf("Retry-After %q: -want +got\n%s", asked, diff)
 		}
 	}

@@ -90,6 +90,7 @@ func (f *Fetcher) from(ctx context.Context, t *transfer, url string) error {
 		if asked, ok := errors.AsType[*later](err); ok {
 			pause = min(max(pause, asked.pause), maxPause)
 		}
+		f.waiting(url, pause, err)
 		if err := f.sleep(ctx, pause); err != nil {
 			return err
 		}
