@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// CmdlineRuleSet is the rules of a production command line: one version of them.
-type CmdlineRuleSet struct {
+// cmdlineRuleSet is the rules of a production command line: one version of them.
+type cmdlineRuleSet struct {
 	Version  int
 	MaxBytes int      // the kernel reads no more: COMMAND_LINE_SIZE less its NUL
 	Required []string // words that stand exactly once, with no other value of their keys
@@ -31,8 +31,8 @@ const CmdlineRulesVersion = 1
 var cmdlineRulesV1 []byte
 
 // readCmdlineRules reads the one version there is; an error is a fault of this program.
-var readCmdlineRules = sync.OnceValues(func() (*CmdlineRuleSet, error) {
-	rules := new(CmdlineRuleSet)
+var readCmdlineRules = sync.OnceValues(func() (*cmdlineRuleSet, error) {
+	rules := new(cmdlineRuleSet)
 	decoder := json.NewDecoder(bytes.NewReader(cmdlineRulesV1))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(rules); err != nil {
@@ -47,27 +47,12 @@ var readCmdlineRules = sync.OnceValues(func() (*CmdlineRuleSet, error) {
 	return rules, nil
 })
 
-// cmdlineRules is CmdlineRules without the copy.
-func cmdlineRules(version int) (*CmdlineRuleSet, error) {
+// cmdlineRules returns a version of the rules, which nobody changes.
+func cmdlineRules(version int) (*cmdlineRuleSet, error) {
 	if version != CmdlineRulesVersion {
 		return nil, Refuse(CodeCmdlineRules, "cmdlineRules", strconv.Itoa(version), "1 to "+strconv.Itoa(CmdlineRulesVersion)+", a version of the command line rules that this program knows")
 	}
 	return readCmdlineRules()
-}
-
-// CmdlineRules returns a version of the rules of a production command line.
-func CmdlineRules(version int) (*CmdlineRuleSet, error) {
-	rules, err := cmdlineRules(version)
-	if err != nil {
-		return nil, err
-	}
-	return &CmdlineRuleSet{
-		Version:  rules.Version,
-		MaxBytes: rules.MaxBytes,
-		Required: slices.Clone(rules.Required),
-		Root:     slices.Clone(rules.Root),
-		Refused:  slices.Clone(rules.Refused),
-	}, nil
 }
 
 // CheckCmdline judges a production command line by a version of the rules
@@ -113,7 +98,7 @@ func CheckCmdline(version int, cmdline string) error {
 
 // allows refuses a word with a refused key, and one that gives the key of a
 // required word another value or another spelling.
-func (r *CmdlineRuleSet) allows(word string) error {
+func (r *cmdlineRuleSet) allows(word string) error {
 	if slices.Contains(r.Required, word) {
 		return nil
 	}
@@ -131,7 +116,7 @@ func (r *CmdlineRuleSet) allows(word string) error {
 }
 
 // rootHash returns the root hash of the one word that has a key of Root.
-func (r *CmdlineRuleSet) rootHash(words []string) (string, error) {
+func (r *cmdlineRuleSet) rootHash(words []string) (string, error) {
 	want := "exactly one word " + strings.Join(r.Root, "= or ") + "= with 64 lowercase hexadecimal digits"
 	found := ""
 	for _, word := range words {

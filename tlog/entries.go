@@ -54,16 +54,3 @@ func AppendEntry(bundle, entry []byte) ([]byte, error) {
 	bundle = binary.BigEndian.AppendUint16(bundle, uint16(len(entry)))
 	return append(bundle, entry...), nil
 }
-
-// CheckBundle checks that entries hash to the level 0 tile of the same index.
-func CheckBundle(entries [][]byte, tile []Hash) error {
-	if len(entries) != len(tile) {
-		return fmt.Errorf("entry bundle: %w: got %d entries for a tile of %d hashes", ErrTile, len(entries), len(tile))
-	}
-	for i, entry := range entries {
-		if got := LeafHash(entry); got != tile[i] {
-			return fmt.Errorf("entry bundle: %w: entry %d hashes to %s, want %s", ErrTile, i, got, tile[i])
-		}
-	}
-	return nil
-}

@@ -174,20 +174,6 @@ func TestT2BundleMalformed(t *testing.T) {
 	}
 }
 
-func TestT2BundleDoesNotMatchTile(t *testing.T) {
-	entries := [][]byte{[]byte("entry 0"), []byte("entry 1")}
-	if err := CheckBundle(entries, testLeaves(2)); err != nil {
-		t.Error(err)
-	}
-	if err := CheckBundle(entries, testLeaves(3)); !errors.Is(err, ErrTile) {
-		t.Errorf("wider tile: got %v, want ErrTile", err)
-	}
-	entries[1] = []byte("entry 2")
-	if err := CheckBundle(entries, testLeaves(2)); !errors.Is(err, ErrTile) {
-		t.Errorf("other entry: got %v, want ErrTile", err)
-	}
-}
-
 func FuzzParseTilePath(f *testing.F) {
 	f.Add("tile/0/x001/x234/067.p/7")
 	f.Add("tile/entries/000")

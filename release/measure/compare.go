@@ -20,9 +20,6 @@ type Comparison struct {
 	NotMeasured []NotMeasured
 }
 
-// Agrees reports that the files bear out every member that was measured.
-func (c *Comparison) Agrees() bool { return len(c.Differences) == 0 }
-
 // Difference is a member of a statement that the image's files do not bear out.
 type Difference struct {
 	Member   string // its path in the statement

@@ -64,7 +64,7 @@ func members(c *Comparison) []string {
 func TestCompareOS(t *testing.T) {
 	image, paths := newOSImage(t)
 	got := compare(t, image, paths)
-	if !got.Agrees() {
+	if len(got.Differences) > 0 {
 		t.Fatalf("differences: %+v", got.Differences)
 	}
 	const uki = "predicate.measurements.tpm2-uki/v1."
@@ -82,7 +82,7 @@ func TestCompareOS(t *testing.T) {
 	// In the other order, and under another file name and media type, it is the same.
 	image.Artifacts[0], image.Artifacts[1] = image.Artifacts[1], image.Artifacts[0]
 	image.Artifacts[1].MediaType = MediaTypeFile
-	if got := compare(t, image, []string{paths[1], paths[0]}); !got.Agrees() {
+	if got := compare(t, image, []string{paths[1], paths[0]}); len(got.Differences) > 0 {
 		t.Errorf("differences: %+v", got.Differences)
 	}
 }
@@ -114,7 +114,7 @@ func TestCompareOSDiffers(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			image, paths := newOSImage(t)
 			change(image.Measurements.TPM2UKI)
-			if got := compare(t, image, paths); got.Agrees() || !slices.Equal(members(got), []string{want}) {
+			if got := compare(t, image, paths); len(got.Differences) == 0 || !slices.Equal(members(got), []string{want}) {
 				t.Errorf("got differences %+v, want %s", got.Differences, want)
 			}
 		})
@@ -197,7 +197,7 @@ func TestCompareCandidates(t *testing.T) {
 		paths = append([]string{path}, paths...)
 		image.Artifacts = append([]release.Artifact{{Name: other.name, Digest: sha(other.data), Size: uint64(len(other.data)), MediaType: MediaTypeFile}}, image.Artifacts...)
 	}
-	if got := compare(t, image, paths); !got.Agrees() {
+	if got := compare(t, image, paths); len(got.Differences) > 0 {
 		t.Errorf("differences: %+v", got.Differences)
 	}
 	// And however many there are, the work is bounded.
@@ -205,7 +205,7 @@ func TestCompareCandidates(t *testing.T) {
 		paths = append([]string{paths[3]}, paths...)
 		image.Artifacts = append([]release.Artifact{image.Artifacts[3]}, image.Artifacts...)
 	}
-	if got := compare(t, image, paths); got.Agrees() {
+	if got := compare(t, image, paths); len(got.Differences) == 0 {
 		t.Error("more artifacts than are tried agree")
 	}
 }
@@ -224,7 +224,7 @@ func TestCompareTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	image := &release.Image{Kind: release.KindModel, Artifacts: apart.Artifacts, Measurements: release.Measurements{Verity: &apart.Measurement}}
-	if got := compare(t, image, []string{path, tree}); !got.Agrees() || len(got.Agreed) != 12 {
+	if got := compare(t, image, []string{path, tree}); len(got.Differences) > 0 || len(got.Agreed) != 12 {
 		t.Errorf("got %+v", got)
 	}
 
@@ -236,7 +236,7 @@ func TestCompareTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	image = &release.Image{Kind: release.KindModel, Artifacts: placed.Artifacts, Measurements: release.Measurements{Verity: &placed.Measurement}}
-	if got := compare(t, image, []string{far}); !got.Agrees() {
+	if got := compare(t, image, []string{far}); len(got.Differences) > 0 {
 		t.Errorf("differences: %+v", got.Differences)
 	}
 }
@@ -247,7 +247,7 @@ func TestCompareModel(t *testing.T) {
 	const oms = "predicate.measurements.oms/v1."
 	image, paths := newModelImage(t, modelFiles)
 	got := compare(t, image, paths)
-	if !got.Agrees() || len(got.NotMeasured) != 0 || !slices.Contains(got.Agreed, oms+"resources") || !slices.Contains(got.Agreed, oms+"root") {
+	if len(got.Differences) > 0 || len(got.NotMeasured) != 0 || !slices.Contains(got.Agreed, oms+"resources") || !slices.Contains(got.Agreed, oms+"root") {
 		t.Fatalf("got %+v", got)
 	}
 	digest := func(text string) release.Digest { return sha([]byte(text)) }
@@ -292,7 +292,7 @@ func TestCompareModel(t *testing.T) {
 	}
 	manifest := sha(list)
 	image.Measurements.OMS = &release.OMS{Root: image.Measurements.OMS.Root, Manifest: &manifest}
-	if got := compare(t, image, paths); !got.Agrees() || !slices.Contains(got.Agreed, oms+"manifest") {
+	if got := compare(t, image, paths); len(got.Differences) > 0 || !slices.Contains(got.Agreed, oms+"manifest") {
 		t.Errorf("got %+v", got)
 	}
 	manifest = sha(nil)
@@ -325,7 +325,7 @@ func TestCompareModelWithoutImage(t *testing.T) {
 	for _, file := range result.Files {
 		paths = append(paths, writeFile(t, "any", []byte(modelFiles[file.Name])))
 	}
-	if got := compare(t, image, paths); !got.Agrees() || len(got.Agreed) != 2+2*len(paths) {
+	if got := compare(t, image, paths); len(got.Differences) > 0 || len(got.Agreed) != 2+2*len(paths) {
 		t.Errorf("got %+v", got)
 	}
 	truncate(t, paths[1], 1)
@@ -343,7 +343,7 @@ func TestCompareFirmware(t *testing.T) {
 	path := writeFile(t, "firmware", []byte("x"))
 	image := &release.Image{Kind: release.KindFirmware, Artifacts: []release.Artifact{{Name: "firmware", Digest: sha([]byte("x")), Size: 1}},
 		Measurements: release.Measurements{FirmwarePCRs: &release.FirmwarePCRs{}}}
-	if got := compare(t, image, []string{path}); !got.Agrees() || len(got.NotMeasured) != 1 || len(got.Agreed) != 2 {
+	if got := compare(t, image, []string{path}); len(got.Differences) > 0 || len(got.NotMeasured) != 1 || len(got.Agreed) != 2 {
 		t.Errorf("got %+v", got)
 	}
 	if _, err := Compare(context.Background(), image, nil, progress.None()); err == nil {

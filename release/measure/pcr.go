@@ -2,9 +2,6 @@ package measure
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"fmt"
-	"unicode/utf16"
 
 	"github.com/muster-log/muster/release"
 )
@@ -24,28 +21,6 @@ func PCR11(sections []release.Section, phases []string) release.Digest {
 		pcr = Extend(pcr, sha256.Sum256([]byte(phase)))
 	}
 	return pcr
-}
-
-// PCR9Events returns the digests of the events that Linux's EFI stub extends
-// PCR 9 by, in the order of the names (release.PCR9Cmdline, release.PCR9Initrd):
-// the command line as UTF-16LE with its NUL, and the initrd.
-func PCR9Events(order []string, cmdline string, initrd release.Digest) ([]release.Digest, error) {
-	var events []release.Digest
-	for _, name := range order {
-		switch name {
-		case release.PCR9Cmdline:
-			var text []byte
-			for _, unit := range utf16.Encode([]rune(cmdline + "\x00")) {
-				text = binary.LittleEndian.AppendUint16(text, unit)
-			}
-			events = append(events, sha256.Sum256(text))
-		case release.PCR9Initrd:
-			events = append(events, initrd)
-		default:
-			return nil, fmt.Errorf("event %q of PCR 9: want %s or %s", name, release.PCR9Cmdline, release.PCR9Initrd)
-		}
-	}
-	return events, nil
 }
 
 // Extend returns what a register of the SHA-256 bank holds after TPM2_PCR_Extend

@@ -107,13 +107,13 @@ func TestStruckCountsForNoAgeAndKeepsItsVersion(t *testing.T) {
 	first := l.release([]release.Digest{os})
 	l.admit(first) // index 3
 	l.strikes(3, "rel1")
-	if index, ok := l.Oldest(first.Identity()); ok {
+	if index, ok := l.OldestAt(first.Identity(), l.Size()); ok {
 		t.Fatalf("the struck entry at index %d counts for an age", index)
 	}
 	l.refuse(CodeReleaseTaken, l.release([]release.Digest{other}, func(r *release.Release) { r.Version = first.Version }), "rel2", "rel3")
 	l.refuse(CodeIdentityVersion, l.renewal(first, func(r *release.Release) { r.Version = "new" }), "rel2", "rel3")
 	l.wantLive(l.admit(l.renewal(first), "rel2", "rel3"))
-	if index, ok := l.Oldest(first.Identity()); !ok || index != l.Size()-1 {
+	if index, ok := l.OldestAt(first.Identity(), l.Size()); !ok || index != l.Size()-1 {
 		t.Fatalf("oldest: %d, %v", index, ok)
 	}
 }

@@ -145,7 +145,7 @@ func TestRecordsAndStandings(t *testing.T) {
 	if l.Identity(release.Digest{5}) != nil {
 		t.Error("entries of an identity that is not logged")
 	}
-	if _, ok := l.Oldest(release.Digest{5}); ok {
+	if _, ok := l.OldestAt(release.Digest{5}, l.Size()); ok {
 		t.Error("the oldest entry of an identity that is not logged")
 	}
 	for status, want := range map[Status]string{StatusAdmitted: "admitted", StatusVoid: "void", StatusUnknown: "unknown", 0: "invalid"} {

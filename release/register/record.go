@@ -89,13 +89,8 @@ func (s *State) Identity(identity release.Digest) []uint64 {
 	return slices.Clone(id.entries)
 }
 
-// Oldest returns the oldest entry of an identity, from which the age of its
-// releases is counted. A struck one counts for no age.
-func (s *State) Oldest(identity release.Digest) (uint64, bool) {
-	return s.OldestAt(identity, s.Size())
-}
-
-// OldestAt is Oldest at a size that the log has had.
+// OldestAt returns the oldest entry that an identity has at a size of the log, from
+// which the age of its releases is counted. A struck one counts for no age.
 func (s *State) OldestAt(identity release.Digest, size uint64) (uint64, bool) {
 	id := s.identities[identity]
 	if id == nil {

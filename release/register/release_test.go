@@ -72,7 +72,7 @@ func TestRenewalKeepsItsVersionAndLasts(t *testing.T) {
 	l.wantWord(a, "superseded by 6")
 
 	identity := first.Identity()
-	if index, ok := l.Oldest(identity); !ok || index != 2 {
+	if index, ok := l.OldestAt(identity, l.Size()); !ok || index != 2 {
 		t.Errorf("oldest: %d, %v", index, ok)
 	}
 	if got := l.Identity(identity); len(got) != 2 {

@@ -28,7 +28,7 @@ func TestWhyAtIsWhyOfTheLogAtThatSize(t *testing.T) {
 			}
 			for identity := range l.identities {
 				got, known := l.OldestAt(identity, size)
-				if want, logged := prefix.Oldest(identity); got != want || known != logged {
+				if want, logged := prefix.OldestAt(identity, prefix.Size()); got != want || known != logged {
 					t.Fatalf("seed %d: the oldest of %s at size %d is %d, %t, want %d, %t", seed, identity, size, got, known, want, logged)
 				}
 			}
