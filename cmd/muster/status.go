@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -224,9 +223,7 @@ func (r *neededRole) status(valid []release.KeyID) roleStatus {
 }
 
 func (a *app) printStatus(d *document, s signingStatus) error {
-	for _, role := range s.Roles {
-		maps.Insert(s.Names, maps.All(a.names.among(role.Signed, role.Missing)))
-	}
+	s.Names = a.namesOf(&s)
 	err := a.print(s, func(p *page) {
 		p.line("%s %s", s.Type, s.Digest)
 		s.describeRoles(p)
@@ -281,9 +278,12 @@ func (s *signingStatus) describeNext(p *page, d *document) {
 		p.line("take one out: muster %s attach %s --remove KEYID", s.Type, d.path)
 	default:
 		p.line("not complete")
-		p.line("next: whoever is missing signs: muster %s sign %s --key KEY", s.Type, d.path)
+		p.line("next: whoever is missing signs: muster %s sign %s --key KEY%s", s.Type, d.path, signsWith[s.Type])
 	}
 }
+
+// signsWith is what sign takes besides for some types: a roll is recomputed first.
+var signsWith = map[release.Type]string{release.TypeRoll: " --log URL --policy FILE"}
 
 // nextOfAuthority says what is done with an authority that is signed: the first
 // one begins a log.
