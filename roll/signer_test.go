@@ -67,7 +67,7 @@ func newBenchOf(t *testing.T, site *webtest.Site, changes ...func(*roll.Config))
 		}
 	}))
 	t.Cleanup(server.Close)
-	b.client, err = remote.New(server.URL, remote.WithTimeout(5*time.Second))
+	b.client, err = remote.New(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,22 +36,14 @@ type Client struct {
 	sleep sleeper
 }
 
-// Option changes a Client.
-type Option func(*Client)
-
-// WithTimeout replaces the bound on one request with its whole answer.
-func WithTimeout(timeout time.Duration) Option {
-	return func(c *Client) { c.http.Timeout = timeout }
-}
-
 // New makes a client of the log whose read paths stand below base, an http or
 // https URL without query, fragment and password.
-func New(base string, options ...Option) (*Client, error) {
+func New(base string) (*Client, error) {
 	parsed, err := parseBase(base)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{
+	return &Client{
 		base: parsed,
 		http: &http.Client{
 			Timeout:       requestTimeout,
@@ -70,11 +62,7 @@ func New(base string, options ...Option) (*Client, error) {
 			},
 		},
 		sleep: sleepContext,
-	}
-	for _, option := range options {
-		option(c)
-	}
-	return c, nil
+	}, nil
 }
 
 // URL returns the log's address, ending in a slash.

@@ -18,16 +18,16 @@ import (
 )
 
 // serve starts a log that answers everything with one handler.
-func serve(t *testing.T, handler http.HandlerFunc, options ...Option) *Client {
+func serve(t *testing.T, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return client(t, server.URL, options...)
+	return client(t, server.URL)
 }
 
-func client(t *testing.T, base string, options ...Option) *Client {
+func client(t *testing.T, base string) *Client {
 	t.Helper()
-	c, err := New(base, options...)
+	c, err := New(base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,8 @@ func TestT5EndlessBodyEndsAtTheTimeout(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		<-release // a body that never comes
-	}, WithTimeout(50*time.Millisecond))
+	})
+	c.http.Timeout = 50 * time.Millisecond
 	defer close(release)
 	if _, err := c.Checkpoint(t.Context()); err == nil {
 		t.Error("got a checkpoint of a log that never finished its answer")

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -59,31 +58,20 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // it returns nil the roll signer has it on its disk, or the log holds it already. The
 // error is a *StatusError where the roll signer refused it.
 //
-// The same withdrawal may be handed in again: its time stays that of the first.
+// The same withdrawal may be handed in again, to ask what became of it: its time stays
+// that of the first.
 func (c *Client) Hand(ctx context.Context, entry []byte) (*Withdrawal, error) {
 	envelope, err := release.ParseEnvelope(entry)
 	if err != nil {
 		return nil, err
 	}
-	return c.ask(ctx, http.MethodPost, "withdrawals", entry, envelope.PayloadDigest())
-}
-
-// Withdrawal asks what became of a withdrawal by its payload digest; fs.ErrNotExist if
-// the roll signer does not know it.
-func (c *Client) Withdrawal(ctx context.Context, digest release.Digest) (*Withdrawal, error) {
-	return c.ask(ctx, http.MethodGet, "withdrawals/"+digest.String(), nil, digest)
-}
-
-func (c *Client) ask(ctx context.Context, method, path string, body []byte, digest release.Digest) (*Withdrawal, error) {
-	target := c.base.JoinPath(path)
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	digest, target := envelope.PayloadDigest(), c.base.JoinPath("withdrawals")
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(entry))
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Accept", "application/json, application/problem+json")
-	if body != nil {
-		request.Header.Set("Content-Type", MediaType)
-	}
+	request.Header.Set("Content-Type", MediaType)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("roll signer: %w", err)
@@ -113,8 +101,6 @@ func (c *Client) ask(ctx context.Context, method, path string, body []byte, dige
 
 // StatusError is an answer of the roll signer that is not what was asked for: a
 // refusal with its reason (RFC 9457), or a signer that cannot answer now.
-//
-// A 404 is fs.ErrNotExist to errors.Is.
 type StatusError struct {
 	Status int
 	// Code is the stable reason code, of package register or docs/roll.md; empty if
@@ -135,11 +121,6 @@ func (e *StatusError) Error() string {
 		text += ": " + e.Detail
 	}
 	return text
-}
-
-// Is makes a withdrawal that is not known fs.ErrNotExist.
-func (e *StatusError) Is(target error) bool {
-	return target == fs.ErrNotExist && e.Status == http.StatusNotFound
 }
 
 // Refused reports whether the withdrawal was judged and refused: handing it in again
