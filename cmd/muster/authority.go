@@ -112,6 +112,9 @@ kinds and channels of a role (all of them).`,
 			if err == nil {
 				err = foreign.CheckRoles(authority)
 			}
+			if err != nil && o.from != "" {
+				return inPlan(authority, o.from, err)
+			}
 			if err != nil {
 				return flagValue(cmd, err)
 			}

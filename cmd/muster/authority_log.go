@@ -214,6 +214,9 @@ func (a *app) printAuthorityAt(found *inForce, index uint64) error {
 	}{found.basis, index, at.Authority.Version, at.Index, at.Digest, a.duties(at.Authority)}
 	return a.print(result, func(p *page) {
 		p.line("%s", result.Basis)
+		if found.history != nil && index >= found.history.state.Size() {
+			p.line("the log has no entry %d yet: as things stand at size %d", index, found.history.state.Size())
+		}
 		p.line("entry %d is judged by version %d of the authority, from entry %d, %s", index, result.Version, result.At, result.Digest)
 		for _, duty := range result.Duties {
 			p.field(duty.Role, "%s: %s", duty.Who, duty.Does)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -118,6 +120,32 @@ func (a *app) authorityOf(cmd *cobra.Command, plan *authorityPlan) (*release.Aut
 		authority.Compromised = append(authority.Compromised, release.Compromised{KeyID: bad.KeyID, Origin: cmp.Or(bad.Origin, plan.Origin), From: bad.From})
 	}
 	return authority, nil
+}
+
+// inPlan turns the refusal of an authority that was made of a file into an error of that
+// file. Its roles stand there in the order of the person who wrote it, and in the
+// statement in another one: the role that is refused alone, too, is the one meant.
+func inPlan(authority *release.Authority, path string, err error) error {
+	refusal, ok := errors.AsType[*release.Refusal](err)
+	if !ok {
+		return err
+	}
+	named := *refusal
+	named.Member = strings.TrimPrefix(refusal.Member, "predicate.")
+	list, rest, ok := strings.Cut(named.Member, "[")
+	if _, below, cut := strings.Cut(rest, "]"); ok && cut {
+		named.Member = list + below
+		for i, role := range authority.Roles {
+			alone := *authority
+			alone.Roles = []release.Role{role}
+			_, err := release.NewAuthority(&alone)
+			if one, ok := errors.AsType[*release.Refusal](err); ok && list == "roles" && one.Code == refusal.Code && one.Member == "predicate.roles[0]"+below {
+				named.Member = fmt.Sprintf("roles[%d]%s", i, below)
+				break
+			}
+		}
+	}
+	return fail(exitcode.Usage, string(refusal.Code), "correct it in that file; muster authority create --help has an example", fmt.Errorf("%s: %w", path, &named))
 }
 
 // roleOf reads the keys of a role into the authority.

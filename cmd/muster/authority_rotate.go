@@ -186,6 +186,9 @@ func (a *app) draftRotation(cmd *cobra.Command, from *inForce, to *release.Autho
 	if err == nil {
 		err = foreign.CheckRoles(to)
 	}
+	if err != nil && o.from != "" {
+		return inPlan(to, o.from, err)
+	}
 	if err != nil {
 		return flagValue(cmd, err)
 	}

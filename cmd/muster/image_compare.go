@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +22,12 @@ type imageCompareOptions struct {
 func (a *app) imageCompareCommand() *cobra.Command {
 	var o imageCompareOptions
 	cmd := &cobra.Command{
-		Use:   "compare FILE|DIGEST DIR [--manifest FILE | --log URL]",
+		Use:   "compare FILE|DIGEST|INDEX DIR [--manifest FILE | --log URL]",
 		Short: "compare a model's directory with the list of files that an image states",
 		Long: `Hashes the files of a directory and compares them with those that the image of a
 model states (oms/v1), by names and digests: the root does not cover names.
 
-The image is a file, or the payload digest of one at a log. Where it states the
+The image is a file, or one at a log, by its payload digest or its index. Where it states the
 digest of its list alone, the list comes from --manifest, or from the log that keeps
 it. Whether an image is logged and live, muster verify says.`,
 		Args: arguments(cobra.ExactArgs(2)),
@@ -90,10 +91,15 @@ func symlinksFlag(cmd *cobra.Command, text string) (measure.Symlinks, error) {
 	return "", usage(cmd, fmt.Errorf("--follow-symlinks=%s: want inside or anywhere", quote(text)))
 }
 
-// findImage reads an image from a file, or from a log by its payload digest.
+// findImage reads an image from a file, or from a log by its payload digest or its index.
 func (a *app) findImage(cmd *cobra.Command, which string, o *imageCompareOptions) (release.Digest, *release.Image, error) {
 	digest, err := release.ParseDigest(which)
-	if err != nil {
+	index, notIndex := strconv.ParseUint(which, 10, 53)
+	byIndex := err != nil && notIndex == nil && (o.source.url != "" || o.source.policy != "")
+	if err != nil && notIndex == nil && !byIndex {
+		return digest, nil, usage(cmd, fmt.Errorf("%s: an index needs --log", which))
+	}
+	if err != nil && !byIndex {
 		doc, err := a.readDocument(which, release.TypeImage)
 		if err != nil {
 			return release.Digest{}, nil, err
@@ -114,6 +120,12 @@ func (a *app) findImage(cmd *cobra.Command, which string, o *imageCompareOptions
 		return release.Digest{}, nil, fmt.Errorf("image %s: %w", which, err)
 	}
 	image, ok := doc.statement.Predicate.(*release.Image)
+	if byIndex && !ok {
+		return digest, nil, fail(exitcode.Usage, "entry-of-other-type", "give the index of an image: muster release show says those of a release", fmt.Errorf("entry %d is %s: want an image", index, article(doc.statement.Type)))
+	}
+	if byIndex {
+		return doc.digest(), image, nil
+	}
 	if got := doc.digest(); got != digest || !ok {
 		return release.Digest{}, nil, fail(exitcode.Refused, "entry-of-other-payload", "give the payload digest of an image", fmt.Errorf("the log answered with entry %s of type %s, want image %s", got, doc.statement.Type, digest))
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +18,9 @@ import (
 	"github.com/muster-log/muster/client/memory"
 	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/inputfile"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/tlog/bundle"
 	"github.com/muster-log/muster/tlog/fork"
 	logmemory "github.com/muster-log/muster/tlog/memory"
 	"github.com/muster-log/muster/verify"
@@ -85,7 +88,7 @@ func holds(all []*fork.Evidence, one *fork.Evidence) bool {
 
 func memoryFailure(err error) error {
 	if damaged, ok := errors.AsType[*memory.DamagedError](err); ok {
-		return fail(exitcode.Unknown, "memory-damaged", damaged.Hint(), err)
+		return wrongFile(damaged.Path, beginningOf(damaged.Path), "a memory", fail(exitcode.Unknown, "memory-damaged", damaged.Hint(), err))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -94,6 +97,21 @@ func memoryFailure(err error) error {
 		return fail(exitcode.Unknown, "memory-full", "nothing is forgotten to make room: keep another file for what is new", err)
 	}
 	return fail(exitcode.Unknown, "memory", "nothing is judged that cannot be remembered: make the file and its directory writable, or leave --memory out", err)
+}
+
+// beginningOf reads what is there of a file that is no memory, to say what it is; nothing
+// where it cannot be read.
+func beginningOf(path string) []byte {
+	file, _, err := inputfile.OpenOrPipe(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, bundle.MaxSize+1))
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 // writeEvidence writes evidence into a directory, under a name that is made of its
@@ -139,6 +157,7 @@ each pinned authority the highest version and the newest roll of each product.`,
 				return memoryFailure(err)
 			}
 			shown := showMemory(m)
+			shown.path = args[0]
 			return a.print(shown, shown.words)
 		},
 	}
@@ -149,6 +168,8 @@ type shownMemory struct {
 	Newest      string           `json:"newestFreshTime,omitempty"`
 	Logs        []shownLog       `json:"logs"`
 	Authorities []shownAuthority `json:"authorities"`
+
+	path string
 }
 
 type shownLog struct {
@@ -213,6 +234,7 @@ func (m *shownMemory) words(p *page) {
 		p.field("checkpoints", "%d, from size %d", len(log.Checkpoints), log.Checkpoints[0])
 		if log.Unproven > 0 {
 			p.field("unproven", "%s: contradicted by nothing, no proof at hand that the largest extends them", count(log.Unproven, "checkpoint"))
+			p.field("", "have the log prove it: muster memory reconcile %s --policy FILE", quoteUnprintable(m.path))
 		}
 		for _, kind := range log.Evidence {
 			p.field("evidence", "of kind %s", kind)

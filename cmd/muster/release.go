@@ -65,7 +65,7 @@ only renews another: muster release renew.`,
 			if err != nil {
 				return err
 			}
-			stated, err := a.newRelease(cmd, &o, authority, digest)
+			stated, err := a.newRelease(cmd, &o, h, authority, digest)
 			if err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ only renews another: muster release renew.`,
 	flags.StringVar(&o.channel, "channel", "", "the channel, such as stable")
 	flags.StringVar(&o.version, "version", "", "the release's version")
 	flags.StringArrayVar(&o.images, "image", nil, "an image: its payload digest, or its file; may be repeated")
-	flags.StringArrayVar(&o.reinstates, "reinstates", nil, "the payload digest of a withdrawal that this release lifts; may be repeated")
+	flags.StringArrayVar(&o.reinstates, "reinstates", nil, "the payload `DIGEST` of a withdrawal that this release lifts, or with --log its index; may be repeated")
 	flags.StringVar(&o.issued, "issued", "", "when it is made, RFC 3339 (default: now)")
 	flags.StringVar(&o.notAfter, "not-after", "", "until when it holds: RFC 3339, a date, or days such as 30d (default: as long as the authority allows)")
 	flags.StringVar(&o.note, "note", "", "free text for people")
@@ -93,8 +93,9 @@ only renews another: muster release renew.`,
 	return cmd
 }
 
-// newRelease makes the statement of the flags, under an authority.
-func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions, authority *release.Authority, digest release.Digest) (*release.Release, error) {
+// newRelease makes the statement of the flags, under an authority; h is nil where the log
+// was not read.
+func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions, h *history, authority *release.Authority, digest release.Digest) (*release.Release, error) {
 	stated := &release.Release{Authority: digest, Product: o.product, Channel: o.channel, Version: o.version, Note: o.note}
 	var err error
 	if stated.Issued, err = a.parseWhen(cmd, "issued", o.issued, a.now()); err != nil {
@@ -111,7 +112,7 @@ func (a *app) newRelease(cmd *cobra.Command, o *releaseOptions, authority *relea
 		}
 		stated.Images = append(stated.Images, image)
 	}
-	if stated.Reinstates, err = parseReinstates(cmd, o.reinstates); err != nil {
+	if stated.Reinstates, err = parseReinstates(cmd, h, o.reinstates); err != nil {
 		return nil, err
 	}
 	return stated, nil

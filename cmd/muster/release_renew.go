@@ -49,7 +49,7 @@ withdrawal that covers it; without them the command says which those are.`,
 	flags := cmd.Flags()
 	o.log.flags(cmd)
 	flags.StringVar(&o.notAfter, "not-after", "", "until when it holds: RFC 3339, a date, or days such as 30d (default: as long as the authority allows)")
-	flags.StringArrayVar(&o.reinstates, "reinstates", nil, "the payload `DIGEST` of a withdrawal that this entry lifts; may be repeated")
+	flags.StringArrayVar(&o.reinstates, "reinstates", nil, "the payload `DIGEST` of a withdrawal that this entry lifts, or its index; may be repeated")
 	flags.StringVar(&o.issued, "issued", "", "when it is made, RFC 3339 (default: now)")
 	flags.StringVar(&o.note, "note", "", "free text for people")
 	outFlags(cmd, &o.out, &o.force)
@@ -78,7 +78,7 @@ func (a *app) renew(cmd *cobra.Command, which string, o *renewOptions) error {
 	if stated.NotAfter, err = a.parseWhen(cmd, "not-after", o.notAfter, longest); err != nil {
 		return err
 	}
-	lifted, err := parseReinstates(cmd, o.reinstates)
+	lifted, err := parseReinstates(cmd, h, o.reinstates)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func logHint(code release.Code) string {
 	case register.CodeReleaseTaken:
 		return "give it another --version"
 	case register.CodeIdentityVersion:
-		return "to renew that release: muster release renew"
+		return "to renew that release keep its version: muster release renew; another release needs another --version, or other images"
 	case register.CodeImageStruck:
 		return "the image was signed with a stolen key: state it anew under another version, and have it signed"
 	}
@@ -221,13 +221,26 @@ func (a *app) entryOf(h *history, which string, want release.Type) (uint64, erro
 	return index, nil
 }
 
-func parseReinstates(cmd *cobra.Command, texts []string) (digests []release.Digest, err error) {
+// parseReinstates reads the withdrawals that a release lifts: their digests, or with a
+// log that was read their indices, by which messages name them.
+func parseReinstates(cmd *cobra.Command, h *history, texts []string) (digests []release.Digest, err error) {
 	for _, text := range texts {
 		withdrawal, err := release.ParseDigest(text)
-		if err != nil {
+		if err == nil {
+			digests = append(digests, withdrawal)
+			continue
+		}
+		index, notIndex := strconv.ParseUint(text, 10, 53)
+		if notIndex != nil {
 			return nil, usage(cmd, fmt.Errorf("--reinstates: %w", err))
 		}
-		digests = append(digests, withdrawal)
+		if h == nil {
+			return nil, usage(cmd, fmt.Errorf("--reinstates %s: an index needs --log; without it give the withdrawal's payload digest", text))
+		}
+		if record, ok := h.state.Entry(index); !ok || record.Type != release.TypeWithdrawal || record.Status != register.StatusAdmitted {
+			return nil, fail(exitcode.Usage, "entry-of-other-type", "see what withdraws it: muster release show", fmt.Errorf("--reinstates %d: want the index of a withdrawal that stands", index))
+		}
+		digests = append(digests, h.entries[index].digest)
 	}
 	return digests, nil
 }

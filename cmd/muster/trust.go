@@ -163,6 +163,9 @@ func (a *app) findAuthority(cmd *cobra.Command, source *authoritySource) (*relea
 		return a.authorityOfLog(cmd, source.log)
 	}
 	if digest, err := release.ParseDigest(source.authority); err == nil {
+		if digest.IsZero() {
+			return nil, digest, usage(cmd, fmt.Errorf("--authority %s: that is the digest of no file", digest))
+		}
 		return nil, digest, nil
 	}
 	doc, err := a.readDocument(source.authority, release.TypeAuthority)

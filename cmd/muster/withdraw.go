@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -263,7 +264,7 @@ func (a *app) withdrawalTarget(cmd *cobra.Command, what release.Type, which stri
 		}
 		index, err := a.entryOf(w.history, which, what)
 		if err != nil {
-			return nil, err
+			return nil, otherVerb(w.history, which, what, err)
 		}
 		w.digest, w.target = w.history.entries[index].digest, w.history.entries[index].statement
 		return w, nil
@@ -283,6 +284,20 @@ func (a *app) withdrawalTarget(cmd *cobra.Command, what release.Type, which stri
 		err = usage(cmd, errors.New("of what is withdrawn only the digest is given: give its file, --log alone, or --product"))
 	}
 	return w, err
+}
+
+// otherVerb says which verb withdraws what was named by its index.
+func otherVerb(h *history, which string, what release.Type, err error) error {
+	f, ok := errors.AsType[*command.Failure](err)
+	index, parsed := strconv.ParseUint(which, 10, 53)
+	if !ok || f.Code != "entry-of-other-type" || parsed != nil {
+		return err
+	}
+	record, _ := h.state.Entry(index)
+	if record.Type != release.TypeImage && record.Type != release.TypeRelease || record.Type == what {
+		return err
+	}
+	return fail(f.Exit, f.Code, fmt.Sprintf("muster %s withdraw %d", record.Type, index), err)
 }
 
 // mayWithdraw refuses, before anything is signed and kept, keys of which the authority in
