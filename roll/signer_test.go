@@ -464,6 +464,9 @@ func TestRetired(t *testing.T) {
 	b.Rotate(func(a *release.Authority) { a.Origin = "log.example/successor" })
 	b.wantRolls(1, approved)
 	b.wantAlarm(register.CodeLogRetired, true)
+	if detail := b.signer.Status().Alarms[0].Detail; !strings.Contains(detail, "its successor log.example/successor") {
+		t.Errorf("got %q, want the successor's name", detail)
+	}
 }
 
 // TestStolenRollKey: once an authority strikes what a stolen key signed, the signer with

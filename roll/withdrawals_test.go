@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -355,5 +356,33 @@ func TestHandedInAtOnce(t *testing.T) {
 	_, err = client.Hand(t.Context(), entry)
 	if status, ok := errors.AsType[*rollremote.StatusError](err); !ok || status.Code != string(register.CodeTargetNotLogged) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestWaitingIsSaidOnce: a withdrawal that the log does not take is tried again and
+// again, and that is said again only after ten minutes.
+func TestWaitingIsSaidOnce(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	var tried atomic.Int32
+	b.set(posts(func(w http.ResponseWriter) {
+		tried.Add(1)
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	entry, _ := b.Sign(b.Withdrawal(approved))
+	if _, err := b.signer.Hand(t.Context(), entry); err != nil {
+		t.Fatal(err)
+	}
+	b.run(func() bool { return tried.Load() >= 3 })
+	const said = "a withdrawal could not be submitted"
+	if got := strings.Count(b.log.String(), said); got != 1 {
+		t.Errorf("said %d times in %d attempts:\n%s", got, tried.Load(), b.log)
+	}
+	b.Advance(10 * time.Minute)
+	tried.Store(0)
+	b.run(func() bool { return tried.Load() >= 3 })
+	if got := strings.Count(b.log.String(), said); got != 2 {
+		t.Errorf("said %d times after ten minutes:\n%s", got, b.log)
 	}
 }
