@@ -22,13 +22,17 @@ func (a *app) policyCommand() *cobra.Command {
 func (a *app) policyCheckCommand() *cobra.Command {
 	var files trustFiles
 	cmd := &cobra.Command{
-		Use:   "check --policy FILE --requirements FILE",
+		Use:   "check --policy FILE [--requirements FILE]",
 		Short: "say in words what a policy and requirements demand, and what they withstand",
 		Long: `Explains both trust files in words and says how many lying witnesses they withstand.
 Refused are files under which the log's operator could meet the quorum alone, or
-nobody can.`,
+nobody can. Of a policy alone it says which log, which witnesses and how many of them:
+who runs them, and so what it withstands, only requirements say.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if files.requirements == "" {
+				return a.policyAlone(cmd, files.policy)
+			}
 			trust, err := files.read(a, cmd)
 			if err != nil {
 				return err
@@ -38,6 +42,51 @@ nobody can.`,
 	}
 	files.flags(cmd)
 	return cmd
+}
+
+// policyJSON is what policy check prints of a policy alone.
+type policyJSON struct {
+	Origins     []string      `json:"origins"`
+	Quorum      string        `json:"quorum"`
+	Witnesses   []witnessJSON `json:"witnesses"`
+	PostQuantum bool          `json:"postQuantum"`
+}
+
+type witnessJSON struct {
+	Name string `json:"name"`
+	Key  string `json:"key"` // its type
+}
+
+// policyAlone says what a policy demands, where nothing says who runs its witnesses.
+func (a *app) policyAlone(cmd *cobra.Command, path string) error {
+	if err := required(cmd, "policy"); err != nil {
+		return err
+	}
+	p, err := a.readPolicy(path)
+	if err != nil {
+		return err
+	}
+	shown := policyJSON{Origins: []string{}, Quorum: p.Quorum, Witnesses: []witnessJSON{}, PostQuantum: postQuantum(p)}
+	for _, log := range p.Logs {
+		shown.Origins = append(shown.Origins, log.Key.Name)
+	}
+	for _, witness := range p.Witnesses {
+		shown.Witnesses = append(shown.Witnesses, witnessJSON{witness.Name, witness.Key.Type.String()})
+	}
+	return a.print(shown, func(page *page) {
+		for _, log := range p.Logs {
+			page.line("log %s", quote(log.Key.Name))
+		}
+		if requirement, ok := p.Requirement(); ok {
+			page.line("quorum: %s must have cosigned", requirementWords(requirement))
+		} else {
+			page.line("quorum: none, the log alone convinces you")
+		}
+		for _, witness := range p.Witnesses {
+			page.field("witness "+witness.Name, "%s", witness.Key.Type)
+		}
+		page.line("what it withstands hangs on who runs them: give --requirements")
+	})
 }
 
 // trustCode is the stable code of a refusal of the two files.
