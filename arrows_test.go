@@ -21,7 +21,7 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/server", "witness/state"},
 	"cmd/muster-node":    {"node"},
@@ -58,6 +58,7 @@ var rooms = map[string][]string{
 	"attest/tdx":           {"attest"},
 	"release":              {},
 	"release/register":     {"release"},
+	"release/authority":    {"release", "release/register"},
 	"release/measure":      {"release"},
 	"release/modelsigning": {"release"},
 	"release/build":        {"release/measure"},

@@ -8,7 +8,7 @@ import (
 // Authority says who may log what: the keys, their roles, the channels. Each
 // version is signed by the root role of the one before and by its own.
 type Authority struct {
-	Version     int // 1 to 32
+	Version     int // 1 to MaxAuthorityVersion
 	Issued      time.Time
 	Origin      string  // of the log it belongs to
 	Previous    *Digest // payload digest of the previous version; nil in version 1
@@ -51,6 +51,18 @@ func (r Role) Covers(product, kind, channel string) bool {
 	return (len(r.Products) == 0 || slices.Contains(r.Products, product)) &&
 		(len(r.Kinds) == 0 || slices.Contains(r.Kinds, kind)) &&
 		(len(r.Channels) == 0 || slices.Contains(r.Channels, channel))
+}
+
+// roleNames are the roles in the order in which people think of them.
+var roleNames = []RoleName{RoleRoot, RoleImage, RoleRelease, RoleWithdraw, RoleRoll, RoleAuditor}
+
+// ByDuty orders roles as people think of them: root, image, release, withdraw, roll,
+// auditor, and those of one name as they stand. In the statement they are a set, ordered
+// by its bytes.
+func ByDuty(roles []Role) []Role {
+	ordered := slices.Clone(roles)
+	slices.SortStableFunc(ordered, func(x, y Role) int { return slices.Index(roleNames, x.Name) - slices.Index(roleNames, y.Name) })
+	return ordered
 }
 
 // Channel is a line of releases, such as stable, and the mode of image it takes.

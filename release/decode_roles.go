@@ -30,7 +30,7 @@ func (r *reader) role(v strictjson.Value, keys map[KeyID]Key) Role {
 	if !r.object(v, roleMembers) {
 		return Role{}
 	}
-	role := Role{Name: oneOf(r, v.Member("name"), RoleRoot, RoleImage, RoleRelease, RoleWithdraw, RoleRoll, RoleAuditor)}
+	role := Role{Name: oneOf(r, v.Member("name"), roleNames...)}
 	for _, element := range r.set(v.Member("products"), 0, maxRoleProducts) {
 		role.Products = append(role.Products, r.matches(element, &nameGrammar))
 	}

@@ -118,7 +118,7 @@ kinds and channels of a role (all of them).`,
 			if err != nil {
 				return flagValue(cmd, err)
 			}
-			for _, danger := range uselessRoles(authority) {
+			for _, danger := range a.useless(authority) {
 				a.say("warning: %s", danger.Text)
 			}
 			return a.createDraft(statement, o.out, o.force)

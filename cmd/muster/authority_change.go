@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/authority"
 )
 
 // rotation is what the flags of authority rotate change.
@@ -27,25 +27,13 @@ type rotation struct {
 	retire                               bool
 }
 
-// next returns the next version of an authority, with nothing changed but its
-// number, its date and what it follows. Maps and lists are its own.
+// next returns the next version of an authority, with nothing changed yet.
 func next(from *inForce) (*release.Authority, error) {
-	if from.authority.Version >= release.MaxAuthorityVersion {
-		return nil, fail(exitcode.Refused, string(release.CodeRange), "begin a new log with a new first authority: everyone who verifies needs the new pin",
-			fmt.Errorf("version %d is the last one that an authority can have", release.MaxAuthorityVersion))
+	changed, err := authority.Next(from.authority, from.digest)
+	if err != nil {
+		return nil, fail(exitcode.Refused, string(release.CodeRange), "begin a new log with a new first authority: everyone who verifies needs the new pin", err)
 	}
-	changed := *from.authority
-	changed.Version++
-	previous := from.digest
-	changed.Previous = &previous
-	changed.Keys = maps.Clone(changed.Keys)
-	changed.Channels = slices.Clone(changed.Channels)
-	changed.Compromised = slices.Clone(changed.Compromised)
-	changed.Roles = slices.Clone(changed.Roles)
-	for i := range changed.Roles {
-		changed.Roles[i].Keys = slices.Clone(changed.Roles[i].Keys)
-	}
-	return &changed, nil
+	return changed, nil
 }
 
 // rotate applies the flags to the next version.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/authority"
 	"github.com/muster-log/muster/release/register"
 )
 
@@ -140,38 +140,33 @@ func problemOf(err error) *termProblem {
 }
 
 // duties says who can do what.
-func (a *app) duties(authority *release.Authority) []duty {
+func (a *app) duties(stated *release.Authority) []duty {
 	does := map[release.RoleName]string{}
 	for _, role := range roleDuties {
 		does[role.name] = role.duty
 	}
 	duties := []duty{}
-	for _, role := range byDuty(authority.Roles) {
+	for _, role := range release.ByDuty(stated.Roles) {
 		said := does[role.Name]
 		switch role.Name {
 		case release.RoleRoot:
 			said += ", and withdraws anything"
 		case release.RoleRelease:
-			said += channelWords(authority, role)
+			said += channelWords(authority.Reached(stated, &role))
 		}
 		duties = append(duties, duty{string(role.Name), said + scope(role), a.who(role)})
 	}
 	return duties
 }
 
-// noChannel is what channelWords says of a role that reaches none.
-const noChannel = ", in no channel that there is"
-
 // channelWords says which channels a release role reaches, and what they take.
-func channelWords(authority *release.Authority, role release.Role) string {
-	var words []string
-	for _, channel := range authority.Channels {
-		if len(role.Channels) == 0 || slices.Contains(role.Channels, channel.Name) {
-			words = append(words, fmt.Sprintf("%s (%s images)", channel.Name, channel.Mode))
-		}
+func channelWords(reached []release.Channel) string {
+	if len(reached) == 0 {
+		return ", in no channel that there is"
 	}
-	if len(words) == 0 {
-		return noChannel
+	var words []string
+	for _, channel := range reached {
+		words = append(words, fmt.Sprintf("%s (%s images)", channel.Name, channel.Mode))
 	}
 	return " in " + strings.Join(words, ", ")
 }

@@ -118,7 +118,7 @@ func (a *app) holdings(links []*register.Link) []holding {
 	open := map[string]int{} // of those that last, by role, scope and key
 	for _, link := range links {
 		seen := map[string]bool{}
-		for _, role := range byDuty(link.Authority.Roles) {
+		for _, role := range release.ByDuty(link.Authority.Roles) {
 			for _, id := range a.names.sorted(role.Keys) {
 				key := string(role.Name) + scope(role) + id.String()
 				seen[key] = true

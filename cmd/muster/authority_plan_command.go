@@ -57,7 +57,7 @@ func planOf(authority *release.Authority) *authorityPlan {
 	for _, channel := range authority.Channels {
 		plan.Channels = append(plan.Channels, channelPlan{channel.Name, string(channel.Mode)})
 	}
-	for _, role := range byDuty(authority.Roles) {
+	for _, role := range release.ByDuty(authority.Roles) {
 		planned := rolePlan{Name: string(role.Name), Threshold: role.Threshold, Products: role.Products, Kinds: role.Kinds, Channels: role.Channels}
 		for _, id := range role.Keys {
 			planned.Keys = append(planned.Keys, id.String())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/authority"
 	"github.com/muster-log/muster/release/foreign"
 )
 
@@ -143,32 +144,20 @@ func (a *app) nextVersion(cmd *cobra.Command, from *inForce, o *rotateOptions) (
 
 // settleKeys drops keys without a role, and refuses roles that could never sign.
 func settleKeys(to *release.Authority) error {
-	used := map[release.KeyID]bool{}
-	for i := range to.Roles {
-		role := &to.Roles[i]
-		role.Keys = sortedBy(role.Keys, nil)
-		for _, id := range role.Keys {
-			used[id] = true
-		}
-		what := fmt.Sprintf("role %s%s", role.Name, scope(*role))
-		hint := fmt.Sprintf("add a key with --add %s=FILE.pub, or end the role with --remove-role %s", role.Name, role.Name)
-		if role.Name == release.RoleRoot {
-			hint = "add a key with --add root=FILE.pub, or lower the threshold with --threshold root=NUMBER"
-		}
-		if len(role.Keys) == 0 {
-			return fail(exitcode.Refused, "role-without-keys", hint, fmt.Errorf("%s has no keys left", what))
-		}
-		if role.Threshold > len(role.Keys) {
-			return fail(exitcode.Refused, string(release.CodeThreshold), fmt.Sprintf("add a key with --add %s=FILE.pub, or lower the threshold with --threshold %s=%d", role.Name, role.Name, len(role.Keys)),
-				fmt.Errorf("%s has %s left, and needs %d", what, count(len(role.Keys), "key"), role.Threshold))
-		}
+	role := authority.Settle(to)
+	if role == nil {
+		return nil
 	}
-	for id := range to.Keys {
-		if !used[id] {
-			delete(to.Keys, id)
-		}
+	what := fmt.Sprintf("role %s%s", role.Name, scope(*role))
+	if len(role.Keys) > 0 {
+		return fail(exitcode.Refused, string(release.CodeThreshold), fmt.Sprintf("add a key with --add %s=FILE.pub, or lower the threshold with --threshold %s=%d", role.Name, role.Name, len(role.Keys)),
+			fmt.Errorf("%s has %s left, and needs %d", what, count(len(role.Keys), "key"), role.Threshold))
 	}
-	return nil
+	hint := fmt.Sprintf("add a key with --add %s=FILE.pub, or end the role with --remove-role %s", role.Name, role.Name)
+	if role.Name == release.RoleRoot {
+		hint = "add a key with --add root=FILE.pub, or lower the threshold with --threshold root=NUMBER"
+	}
+	return fail(exitcode.Refused, "role-without-keys", hint, fmt.Errorf("%s has no keys left", what))
 }
 
 // rotationJSON is what rotate prints besides the draft.
@@ -224,7 +213,7 @@ func (a *app) draftRotation(cmd *cobra.Command, from *inForce, to *release.Autho
 	return a.print(result, func(p *page) {
 		p.line("draft written to %s, not signed yet:", o.out)
 		doc.describe(p)
-		p.line("next: %d of the old root keys and %d of the new ones sign: muster authority sign %s --key KEY", rootOf(from.authority).Threshold, rootOf(to).Threshold, o.out)
+		p.line("next: %d of the old root keys and %d of the new ones sign: muster authority sign %s --key KEY", authority.Root(from.authority).Threshold, authority.Root(to).Threshold, o.out)
 		p.line("drafts of images, releases and withdrawals that name the old version must be made again once it is logged")
 	})
 }
@@ -235,14 +224,14 @@ func (a *app) rotationWarnings(from *inForce, to *release.Authority) []danger {
 	now := a.now()
 	before := a.dangers(from.authority, now)
 	warnings := slices.DeleteFunc(a.dangers(to, now), func(d danger) bool {
-		return d.Code == "roles-unlimited" || d.Code != "expires-soon" && slices.Contains(before, d)
+		return d.Code == authority.RolesUnlimited || d.Code != authority.ExpiresSoon && slices.Contains(before, d)
 	})
-	add := func(code, format string, args ...any) {
+	add := func(code authority.Code, format string, args ...any) {
 		warnings = append(warnings, danger{code, fmt.Sprintf(format, args...)})
 	}
-	old, kept := rootOf(from.authority), 0
+	old, kept := authority.Root(from.authority), 0
 	for _, id := range old.Keys {
-		if slices.Contains(rootOf(to).Keys, id) {
+		if slices.Contains(authority.Root(to).Keys, id) {
 			kept++
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/muster-log/muster/release"
@@ -61,7 +60,7 @@ func describeAuthority(p *page, stated *release.Authority) {
 		p.field(first(i, "channels"), "%s takes images of mode %s", channel.Name, channel.Mode)
 	}
 	p.field("limits", "an image is published within %d days, a release lasts at most %d days", stated.Limits.PublishWithinDays, stated.Limits.ReleaseDays)
-	for _, role := range byDuty(stated.Roles) {
+	for _, role := range release.ByDuty(stated.Roles) {
 		p.field("role "+string(role.Name), "%d of %s%s", role.Threshold, count(len(role.Keys), "key"), scope(role))
 		for _, key := range p.names.sorted(role.Keys) {
 			p.field("", "%s %s", stated.Keys[key].Format, p.names.of(key))
@@ -70,14 +69,6 @@ func describeAuthority(p *page, stated *release.Authority) {
 	for i, bad := range stated.Compromised {
 		p.field(first(i, "compromised"), "%s in %s from entry %d", p.names.of(bad.KeyID), bad.Origin, bad.From)
 	}
-}
-
-// byDuty orders roles as people think of them. In the statement they are a set,
-// ordered by its bytes.
-func byDuty(roles []release.Role) []release.Role {
-	sorted := slices.Clone(roles)
-	slices.SortStableFunc(sorted, func(x, y release.Role) int { return dutyRank(string(x.Name)) - dutyRank(string(y.Name)) })
-	return sorted
 }
 
 // dutyRank is the place of a role in the order of roleDuties.

@@ -9,7 +9,7 @@ import (
 // compareRoles says what differs between the roles of two versions, pair by pair,
 // after those that are gone.
 func compareRoles(before, after []release.Role) (changes []AuthorityChange) {
-	before, after = byDuty(before), byDuty(after)
+	before, after = release.ByDuty(before), release.ByDuty(after)
 	pairs := pairRoles(before, after)
 	for i := range before {
 		if !slices.Contains(pairs, i) {
@@ -87,17 +87,6 @@ func compareRoleKeys(was, is *release.Role) (changes []AuthorityChange) {
 	add(RoleKeyRemoved, had, is.Keys)
 	add(RoleKeyAdded, is.Keys, had)
 	return changes
-}
-
-// duties is the order of roles in a comparison.
-var duties = []release.RoleName{release.RoleRoot, release.RoleImage, release.RoleRelease, release.RoleWithdraw, release.RoleRoll, release.RoleAuditor}
-
-// byDuty orders roles by what they do. In the statement they are a set, ordered by
-// its bytes.
-func byDuty(roles []release.Role) []release.Role {
-	sorted := slices.Clone(roles)
-	slices.SortStableFunc(sorted, func(x, y release.Role) int { return slices.Index(duties, x.Name) - slices.Index(duties, y.Name) })
-	return sorted
 }
 
 func sameScope(x, y *release.Role) bool {

@@ -1,4 +1,4 @@
-// Package compare says what differs between two releases, or between two images:
+// Package compare says what differs between two releases, two images or two authorities:
 // the images by what they are and not by their digests alone, sections of unified
 // kernel images, words of command lines, values of file systems, files of models,
 // who signed, and until when.
