@@ -38,6 +38,17 @@ func statusOf(code release.Code) int {
 	return http.StatusBadRequest
 }
 
+// explanation is the address where a reason is explained: those of the log's rules stand
+// apart from those of this server.
+func explanation(code release.Code) string {
+	const docs = "https://github.com/muster-log/muster/blob/main/docs/"
+	switch code {
+	case codeNotReady, codeBehind, codeFull, codeBusy, codeContentType, codeBody, codeNotFound, codeMethod, codeInternal, roll.CodeProductNotSigned:
+		return docs + "roll.md#" + string(code)
+	}
+	return docs + "refusals.md#" + string(code)
+}
+
 // problem is a problem document, https://www.rfc-editor.org/rfc/rfc9457.
 type problem struct {
 	Type   string       `json:"type"`
@@ -55,10 +66,7 @@ func (s *Server) fail(w http.ResponseWriter, status int, code release.Code, deta
 }
 
 func (s *Server) problem(w http.ResponseWriter, p problem) {
-	p.Type = "https://github.com/muster-log/muster/blob/main/docs/roll.md#" + string(p.Code)
-	if (p.Member != "" || p.Want != "") && p.Code != roll.CodeProductNotSigned {
-		p.Type = "https://github.com/muster-log/muster/blob/main/docs/refusals.md#" + string(p.Code)
-	}
+	p.Type = explanation(p.Code)
 	p.Title = http.StatusText(p.Status)
 	w.Header().Set("Content-Type", "application/problem+json")
 	s.write(w, p.Status, p)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func (d *door) entry(target release.Digest, change func(*release.Withdrawal), si
 // TestRefused: what is not taken, with its code and status.
 func TestRefused(t *testing.T) {
 	d := newDoor(t)
-	os, _, approved := d.Recipe()
+	image, _, approved := d.Recipe()
 	d.step()
 	model, _ := d.Sign(d.Model("x", "1"))
 	const refusals, own = "refusals.md", "roll.md"
@@ -106,17 +107,28 @@ func TestRefused(t *testing.T) {
 		{"no content type", "content-type", 415, own, nil, " "},
 		{"nothing", "entry-size", 400, refusals, []byte{}, ""},
 		{"no envelope", "json-syntax", 400, refusals, []byte("hello"), ""},
-		{"too long", "entry-size", 413, own, make([]byte, release.MaxEntry+1), ""},
+		{"too long", "entry-size", 413, refusals, make([]byte, release.MaxEntry+1), ""},
 		{"an image", "predicate-type", 400, refusals, model, ""},
 		{"of nothing", "target-not-logged", 422, refusals, d.entry(release.Digest{1}, nil), ""},
 		{"by another key", "signer-outside-role", 403, refusals, d.entry(approved, nil, "ci"), ""},
 		{"by an unknown key", "signer-unknown", 403, refusals, d.entry(approved, nil, "nobody"), ""},
 		{"of another product", "product-not-signed", 422, own, d.entry(approved, func(w *release.Withdrawal) { w.Product = "acme/other" }), ""},
-		{"under another authority", "authority-not-in-force", 409, refusals, d.entry(approved, func(w *release.Withdrawal) { w.Authority = os }), ""},
+		{"under another authority", "authority-not-in-force", 409, refusals, d.entry(approved, func(w *release.Withdrawal) { w.Authority = image }), ""},
 		{"from the future", "issued-ahead-of-clock", 422, refusals, d.entry(approved, func(w *release.Withdrawal) { w.Issued = d.Now().Add(time.Hour) }), ""},
 		{"from long ago", "issued-behind-log-time", 422, refusals, d.entry(approved, func(w *release.Withdrawal) { w.Issued = d.Now().Add(-8 * 24 * time.Hour) }), ""},
 	}
+	pages := map[string]string{}
+	for _, page := range []string{refusals, own} {
+		data, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[page] = string(data)
+	}
 	for _, tt := range tests {
+		if !strings.Contains(pages[tt.page], `<a id="`+tt.code+`"></a>`) {
+			t.Errorf("docs/%s does not explain %s", tt.page, tt.code)
+		}
 		t.Run(tt.name, func(t *testing.T) {
 			media := tt.media
 			if media == "" {
