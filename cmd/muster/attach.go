@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
+	"github.com/muster-log/muster/release/foreign"
 )
 
 // attachCommand makes the verb attach of a type.
@@ -84,7 +85,7 @@ func (a *app) attach(doc *document, path string, signers signerKeys) (int, error
 	var payload release.Digest
 	if other, err := release.ParseDraft(data); err == nil {
 		offered, payload = other.Signatures, other.PayloadDigest()
-	} else if made, known, err := readProgramSignature(data); known {
+	} else if made, known, err := foreign.ParseProgramSignature(data); known {
 		if err != nil {
 			return 0, wrongFile(path, data, "a signature file", fmt.Errorf("%s: %w", path, err))
 		}

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
@@ -50,91 +48,36 @@ func (a *app) signerKeysOf(doc *document, keyFiles []string, authority string) (
 	return found, nil
 }
 
-// programSignature is a signature as a program wrote it.
-type programSignature struct {
-	program string
-	sig     []byte
-	// fits are the formats of keys that make such a one.
-	fits []release.KeyFormat
-}
-
-// maxRaw is the greatest signature that openssl writes, in bytes: RSA of 4096 bits.
-const maxRaw = 512
-
-// readProgramSignature recognises by content what a program wrote; false: it is
-// something else.
-func readProgramSignature(data []byte) (programSignature, bool, error) {
-	text := bytes.TrimSpace(data)
-	begins := func(head string) bool { return bytes.HasPrefix(text, []byte(head)) }
-	switch {
-	case begins("-----BEGIN SSH SIGNATURE-----"):
-		sig, err := release.ParseSignatureSSH(data)
-		return programSignature{"ssh-keygen", sig, []release.KeyFormat{release.FormatSSH}}, true, err
-	case begins("untrusted comment: "):
-		sig, err := release.ParseSignatureMinisign(data)
-		return programSignature{"minisign", sig, []release.KeyFormat{release.FormatMinisign}}, true, err
-	case begins("-----BEGIN PGP "):
-		sig, err := foreign.ParseOpenPGPSignature(data)
-		return programSignature{"gpg", sig, []release.KeyFormat{release.FormatOpenPGP}}, true, err
-	case len(data) == 0 || utf8.Valid(data):
-		return programSignature{}, false, nil
-	}
-	if sig, err := foreign.ParseOpenPGPSignature(data); err == nil {
-		return programSignature{"gpg", sig, []release.KeyFormat{release.FormatOpenPGP}}, true, nil
-	}
-	if len(data) > maxRaw {
-		return programSignature{}, false, nil
-	}
-	return programSignature{"openssl", data, []release.KeyFormat{release.FormatEd25519, release.FormatECDSAP256, release.FormatECDSAP384, release.FormatRSAPSS, release.FormatX509}}, true, nil
-}
-
 // judgeProgramSignature finds the key that a signature is by; the signature holds
 // over this document, or it is refused with what was signed instead.
-func judgeProgramSignature(doc *document, path string, made programSignature, signers signerKeys) (release.Signature, error) {
-	if slices.Contains(made.fits, release.FormatSSH) {
-		key, err := release.KeyOfSignatureSSH(made.sig)
-		if err != nil {
-			return release.Signature{}, fmt.Errorf("%s: %w", path, err)
-		}
-		if _, among := signers.keys[key.ID()]; signers.named && !among {
+func judgeProgramSignature(doc *document, path string, made foreign.ProgramSignature, signers signerKeys) (release.Signature, error) {
+	if made.Signer != nil {
+		if _, among := signers.keys[made.Signer.ID()]; signers.named && !among {
 			return release.Signature{}, fail(exitcode.Refused, "signer-other", "give the public key of who signed, or leave --key out: this signature names its key",
-				fmt.Errorf("%s is by the SSH key %s, want one of --key", path, key.ID()))
+				fmt.Errorf("%s is by the SSH key %s, want one of --key", path, made.Signer.ID()))
 		}
-		signers.keys = map[release.KeyID]release.Key{key.ID(): key}
+		signers.keys = map[release.KeyID]release.Key{made.Signer.ID(): *made.Signer}
 	}
-	var tried []release.Key
-	var holds []release.Signature
-	var why error
-	for _, id := range sortedBy(slices.Collect(maps.Keys(signers.keys)), nil) {
-		key := signers.keys[id]
-		if !slices.Contains(made.fits, key.Format) {
-			continue
-		}
-		tried = append(tried, key)
-		if err := foreign.Verify(key, doc.envelope.Payload, made.sig); err != nil {
-			why = err
-			continue
-		}
-		holds = append(holds, release.Signature{KeyID: id, Sig: made.sig})
-	}
+	found := foreign.FindSigner(doc.envelope.Payload, &made, signers.keys)
+	tried, why := found.Tried, found.Why
 	switch {
-	case len(holds) == 1:
-		return holds[0], nil
-	case len(holds) > 1:
-		return release.Signature{}, fail(exitcode.Usage, "signer-ambiguous", "say which with --key", fmt.Errorf("%s holds by %d keys of the authority that are one", path, len(holds)))
+	case len(found.Holds) == 1:
+		return found.Holds[0], nil
+	case len(found.Holds) > 1:
+		return release.Signature{}, fail(exitcode.Usage, "signer-ambiguous", "say which with --key", fmt.Errorf("%s holds by %d keys of the authority that are one", path, len(found.Holds)))
 	case len(tried) == 0 && signers.named:
 		return release.Signature{}, fail(exitcode.Refused, "signer-other", "give the public key of who signed",
-			fmt.Errorf("%s is a signature of %s, which no key of --key makes: got %s", path, made.program, formatsOf(signers.keys)))
+			fmt.Errorf("%s is a signature of %s, which no key of --key makes: got %s", path, made.Program, formatsOf(signers.keys)))
 	case len(tried) == 0:
 		return release.Signature{}, fail(exitcode.Usage, "signer-unknown", "name the signer's public key with --key, or the authority with --authority",
-			fmt.Errorf("%s is a signature of %s that does not say by whom, and no key that could have made it is given", path, made.program))
+			fmt.Errorf("%s is a signature of %s that does not say by whom, and no key that could have made it is given", path, made.Program))
 	}
 	hint := fmt.Sprintf("sign the file of muster %s pae %s, with the command line that it shows", doc.statement.Type, doc.path)
-	if said := doc.signedInstead(made.sig, tried); said != "" {
+	if said := doc.signedInstead(made.Sig, tried); said != "" {
 		return release.Signature{}, fail(exitcode.Refused, string(release.CodeSignatureInvalid), hint, fmt.Errorf("%s is a signature of %s, want one of what pae writes", path, said))
 	}
 	if len(tried) > 1 {
-		why = fmt.Errorf("a signature of %s over something else, or by none of the %d keys that could have made it", made.program, len(tried))
+		why = fmt.Errorf("a signature of %s over something else, or by none of the %d keys that could have made it", made.Program, len(tried))
 	}
 	return release.Signature{}, fail(exitcode.Refused, string(release.CodeSignatureInvalid), hint, fmt.Errorf("%s: %w", path, why))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,30 +62,9 @@ func TestShellQuote(t *testing.T) {
 	}
 }
 
-// TestRawSignatures: what openssl writes says nothing of itself, and is told from
-// text by that.
-func TestRawSignatures(t *testing.T) {
-	raw := make([]byte, 64)
-	if _, err := rand.Read(raw); err != nil {
-		t.Fatal(err)
-	}
-	raw[0] = 0x80 // no text
-	for _, c := range []struct {
-		data    []byte
-		program string
-	}{
-		{raw, "openssl"}, {make([]byte, 513), ""}, {append(make([]byte, 512), 0x80), ""}, {[]byte("hello"), ""}, {nil, ""}, {[]byte("{}"), ""},
-	} {
-		made, known, err := readProgramSignature(c.data)
-		if err != nil || known != (c.program != "") || made.program != c.program {
-			t.Errorf("%d bytes: %q, %v, %v", len(c.data), made.program, known, err)
-		}
-	}
-}
-
-// FuzzKeyAndSignatureFiles: no file of a person ends the program.
-func FuzzKeyAndSignatureFiles(f *testing.F) {
-	for _, data := range []string{"ssh-ed25519 AAAA", "untrusted comment: x\nRWQ\n", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "-----BEGIN CERTIFICATE-----\n", "\x30\x82\x01\x00", "\x99\x01\x0d", "-----BEGIN SSH SIGNATURE-----\n", "\xc2\x01"} {
+// FuzzKeyFiles: no file of a person ends the program.
+func FuzzKeyFiles(f *testing.F) {
+	for _, data := range []string{"ssh-ed25519 AAAA", "untrusted comment: x\nRWQ\n", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "-----BEGIN CERTIFICATE-----\n", "\x30\x82\x01\x00", "\x99\x01\x0d"} {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -98,8 +76,5 @@ func FuzzKeyAndSignatureFiles(f *testing.F) {
 		}
 		isPrivateKey(data)
 		sniff(data)
-		if made, known, err := readProgramSignature(data); known && err == nil && len(made.sig) == 0 {
-			t.Fatalf("no signature in %q", data)
-		}
 	})
 }
