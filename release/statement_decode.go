@@ -27,7 +27,9 @@ var (
 //
 // A statement with measurements for a profile that is not admitted here is
 // refused for that alone (CodeProfileNotAdmitted) only if nothing else is wrong
-// with it.
+// with it. Together with that refusal, and with no other, it is returned, without
+// the measurements of that profile: who signed it, and may, can be judged all the
+// same.
 func ParseStatement(payload []byte) (*Statement, error) {
 	if len(payload) == 0 || len(payload) > MaxEntry {
 		return nil, Refuse(CodePayloadSize, "", strconv.Itoa(len(payload))+" bytes", "1 to "+strconv.Itoa(MaxEntry)+" bytes")
@@ -68,11 +70,11 @@ func ParseStatement(payload []byte) (*Statement, error) {
 	default:
 		statement.Predicate = &Unknown{Payload: append([]byte(nil), payload...)}
 	}
-	if r.refusal == nil {
-		r.refusal = r.notAdmitted
-	}
 	if r.refusal != nil {
 		return nil, r.refusal
+	}
+	if r.notAdmitted != nil {
+		return statement, r.notAdmitted
 	}
 	return statement, nil
 }

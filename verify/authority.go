@@ -11,18 +11,12 @@ import (
 // entries decodes what the bundle holds and sorts it by type. No signature is
 // verified here: whoever made the bundle chose what stands in it.
 func (j *judgement) entries() finding {
-	var unread finding
 	for _, e := range j.bundle.Entries {
 		prepared, err := register.Decode(e.Envelope)
-		if err != nil {
-			f := refused("", indexed(e.Index), err)
-			if f.status == StatusFail {
-				return f
-			}
-			unread = f
-			continue
+		if prepared == nil {
+			return refused("", indexed(e.Index), err)
 		}
-		decoded := &entry{index: e.Index, prepared: prepared}
+		decoded := &entry{index: e.Index, prepared: prepared, unread: err}
 		switch prepared.Statement.Predicate.(type) {
 		case *release.Authority:
 			j.authorities = append(j.authorities, decoded)
@@ -38,9 +32,6 @@ func (j *judgement) entries() finding {
 	}
 	if len(j.rolls) > 1 {
 		return fail("", fmt.Sprintf("%d rolls", len(j.rolls)))
-	}
-	if unread.required {
-		return unread
 	}
 	return pass("", fmt.Sprintf("%d authorities, %d releases, %d images, %d rolls", len(j.authorities), len(j.releases), len(j.images), len(j.rolls)))
 }

@@ -60,6 +60,21 @@ func TestFalseRollConfirmed(t *testing.T) {
 	}
 }
 
+// TestFalseRollConfirmedBesideAStranger: an entry that nobody of the authority signed
+// does not keep a replay from telling, whatever it holds.
+func TestFalseRollConfirmedBesideAStranger(t *testing.T) {
+	s := newSite(t).standard()
+	s.clock = s.clock.Add(time.Hour)
+	s.withdraw(theRelease(s)) // 4
+	s.model()
+	s.withProfile("nobody")                                                    // 5
+	s.roll(func(r *release.Roll) { r.Live = []release.Digest{s.digestOf(3)} }) // 6
+	a := accusation{site: s, indices: []uint64{0, 3, 4, 6}, size: 6}
+	if err := wantEvidence(t, a).Confirm(a.state()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestHonestRollFramed: evidence alone does not show which entries are void; all
 // entries of the log do.
 func TestHonestRollFramed(t *testing.T) {

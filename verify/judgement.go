@@ -76,6 +76,7 @@ type anchor struct {
 type entry struct {
 	index    uint64
 	prepared *register.Prepared
+	unread   error // about measurements of an image that this program has no rules for; nil: none
 }
 
 func (e *entry) release() *release.Release { return e.prepared.Statement.Predicate.(*release.Release) }

@@ -90,6 +90,9 @@ func (j *judgement) releaseImages() finding {
 
 func (j *judgement) imageStatements() finding {
 	return each(j.images, fmt.Sprintf("%d images", len(j.images)), func(e *entry) error {
+		if e.unread != nil {
+			return e.unread
+		}
 		return release.CheckImage(e.image())
 	})
 }

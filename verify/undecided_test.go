@@ -62,29 +62,55 @@ func TestSignatureBySSH(t *testing.T) {
 }
 
 // withProfile adds an evidence profile whose rules are not built to the newest entry.
-func (s *site) withProfile() (uint64, release.Digest) {
+func (s *site) withProfile(signers ...string) (uint64, release.Digest) {
 	s.Helper()
 	newest, err := release.ParseEnvelope(s.log.Entry(s.log.Size() - 1))
 	if err != nil {
 		s.Fatal(err)
 	}
 	payload := bytes.Replace(newest.Payload, []byte(`"measurements":{`), []byte(`"measurements":{"tdx-uki/v1":{},`), 1)
-	entry := releasetest.Sign(s, payload, "ci")
+	entry := releasetest.Sign(s, payload, signers...)
 	*s.log = *s.log.Fork(s.log.Size() - 1)
 	return s.log.Add(entry), digestOf(string(payload))
 }
 
 // TestProfileThatIsNotBuilt: unknown, unless something else in the bundle is no
-// entry at all.
+// entry at all, or nobody of the role signed that image.
 func TestProfileThatIsNotBuilt(t *testing.T) {
 	s := newSite(t)
 	_, system := s.system()
 	s.model()
-	_, model := s.withProfile()
+	_, model := s.withProfile("ci")
 	s.release([]release.Digest{system, model})
-	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeEntries, verify.StatusNotChecked)
+	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeImageStatements, verify.StatusNotChecked)
+	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeImageSignatures, verify.StatusPass)
 	s.log.Add([]byte("no envelope"))
 	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeEntries)
+}
+
+// TestProfileThatIsNotBuiltOfAStranger: no other program would take it either.
+func TestProfileThatIsNotBuiltOfAStranger(t *testing.T) {
+	for _, signers := range [][]string{{"nobody"}, {"ci", "nobody"}, {"rel1", "rel2"}} {
+		s := newSite(t)
+		_, system := s.system()
+		s.model()
+		_, model := s.withProfile(signers...)
+		s.release([]release.Digest{system, model})
+		wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImageSignatures)
+	}
+	// A signature that is named the role's key and is not its.
+	s := newSite(t)
+	_, system := s.system()
+	s.model()
+	s.withProfile("ci")
+	_, model := s.resign(release.Signature{KeyID: releasetest.KeyFromName("ci").Key().ID(), Sig: make([]byte, 64)})
+	s.release([]release.Digest{system, model})
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImageSignatures)
+	// Nor one that the bundle does not need.
+	s = newSite(t).standard()
+	s.model()
+	s.withProfile("nobody")
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImages)
 }
 
 // TestClockBehindTheWitnesses: now is the latest of the clock and what a quorum

@@ -17,8 +17,8 @@ const (
 	StatusVoid
 	// StatusUnknown: this register cannot judge the entry: its type has no
 	// rules here, or (code cannot-judge or profile-not-admitted) its
-	// signatures or measurements cannot be checked. Shown, counted, without
-	// effect. See [State.Undecided].
+	// signatures or measurements cannot be checked, and everything else about
+	// it holds. Shown, counted, without effect. See [State.Undecided].
 	StatusUnknown
 )
 

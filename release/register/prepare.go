@@ -42,6 +42,8 @@ type Prepared struct {
 	Statement *release.Statement
 	Digest    release.Digest // payload digest
 
+	// notAdmitted: profile-not-admitted, of an image that is well formed otherwise.
+	notAdmitted *release.Refusal
 	// verified holds, a signature each, the format of the key that it was
 	// verified by; with the key id, which hashes the key's bytes, that names
 	// the key.
@@ -64,6 +66,9 @@ func Prepare(entry []byte, known *release.Authority, with ...Option) (*Prepared,
 	if refusal != nil {
 		return nil, refusal
 	}
+	if p.notAdmitted != nil {
+		return nil, p.notAdmitted
+	}
 	if refusal := p.verifyEarly(known, collect(with).foreign); refusal != nil {
 		return nil, refusal
 	}
@@ -74,16 +79,25 @@ func Prepare(entry []byte, known *release.Authority, with ...Option) (*Prepared,
 // unknown origin and judges them with a [Chain], which verifies each signature
 // when it counts, after everything that is cheaper. The error is a
 // *release.Refusal about the form of the entry.
+//
+// An image that is refused for its profile alone (profile-not-admitted) is
+// returned together with that refusal: [Chain.CheckSigned] tells who signed it, and
+// one that nobody of the authority signed is not worth waiting for a program that
+// knows the profile.
 func Decode(entry []byte) (*Prepared, error) {
 	p, _, refusal := decode(entry)
-	if refusal != nil {
+	switch {
+	case refusal != nil:
 		return nil, refusal
+	case p.notAdmitted != nil:
+		return p, p.notAdmitted
 	}
 	return p, nil
 }
 
 // decode checks the form of an entry. The digest is that of the payload as soon
-// as the envelope could be decoded, even if the statement could not.
+// as the envelope could be decoded, even if the statement could not. That a profile
+// is not admitted is noted in what is prepared, and is no refusal yet.
 func decode(entry []byte) (*Prepared, release.Digest, *release.Refusal) {
 	envelope, err := release.ParseEnvelope(entry)
 	if err != nil {
@@ -91,15 +105,17 @@ func decode(entry []byte) (*Prepared, release.Digest, *release.Refusal) {
 	}
 	digest := envelope.PayloadDigest()
 	statement, err := release.ParseStatement(envelope.Payload)
-	if err != nil {
-		return nil, digest, asRefusal(err)
+	refusal := asRefusal(err)
+	if statement == nil {
+		return nil, digest, refusal
 	}
 	return &Prepared{
-		Entry:     entry,
-		Envelope:  envelope,
-		Statement: statement,
-		Digest:    digest,
-		verified:  make([]release.KeyFormat, len(envelope.Signatures)),
+		Entry:       entry,
+		Envelope:    envelope,
+		Statement:   statement,
+		Digest:      digest,
+		notAdmitted: refusal,
+		verified:    make([]release.KeyFormat, len(envelope.Signatures)),
 	}, digest, nil
 }
 

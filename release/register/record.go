@@ -125,7 +125,9 @@ func below(indices []uint64, size uint64) uint64 {
 
 // Undecided returns the indices of entries of known types that this register
 // cannot judge: signatures or measurements it has no verifier for. While there
-// is one, what is live and what is void after it is not certain.
+// is one, what is live and what is void after it is not certain. With a verifier
+// for every key format of the authorities ([WithForeignVerifier]) only who holds
+// the keys of a role can bring one about.
 func (s *State) Undecided() []uint64 { return slices.Clone(s.undecided) }
 
 // internSigners returns the number of a set of signers.

@@ -75,12 +75,6 @@ func (s *State) Apply(entry []byte) Outcome {
 	if refusal == nil {
 		return s.ApplyPrepared(p)
 	}
-	if undecided(refusal) {
-		// Where nothing may stand, what cannot be judged is void as well.
-		if misplaced := s.chain.checkPlace(s.Size(), &release.Statement{}); misplaced != nil {
-			refusal = misplaced
-		}
-	}
 	return s.record(record{digest: digest, refusal: refusal}, nil)
 }
 
@@ -153,6 +147,10 @@ func (s *State) judgeUnderAuthority(p *Prepared) (effect, *release.Refusal) {
 	}
 	if refusal == nil {
 		refusal = s.chain.verifySigners(p, (*Link).holds, link)
+	}
+	if refusal == nil {
+		// Last: only who may sign can make what follows uncertain.
+		refusal = p.notAdmitted
 	}
 	if refusal != nil {
 		return nil, refusal
