@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/muster-log/muster/internal/printable"
@@ -24,6 +25,9 @@ const (
 	maxAnswer = 64 << 10
 	// maxText bounds each text of an answer in bytes.
 	maxText = 512
+	// leastRetry and mostRetry bound what is heeded of how long a roll signer asks to
+	// wait.
+	leastRetry, mostRetry = 100 * time.Millisecond, 30 * time.Second
 )
 
 // Client talks to one roll signer. It is safe for concurrent use.
@@ -58,6 +62,10 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // it returns nil the roll signer has it on its disk, or the log holds it already. The
 // error is a *StatusError where the roll signer refused it.
 //
+// A roll signer that is busy, or has not read the log as far, says when to ask again
+// (Retry-After). Until the deadline of ctx that is done; without a deadline it is asked
+// once. The error is then that of its last answer.
+//
 // The same withdrawal may be handed in again, to ask what became of it: its time stays
 // that of the first.
 func (c *Client) Hand(ctx context.Context, entry []byte) (*Withdrawal, error) {
@@ -65,7 +73,37 @@ func (c *Client) Hand(ctx context.Context, entry []byte) (*Withdrawal, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, target := envelope.PayloadDigest(), c.base.JoinPath("withdrawals")
+	var last *StatusError
+	for {
+		answer, err := c.hand(ctx, entry, envelope.PayloadDigest())
+		if err != nil && last != nil && ctx.Err() != nil {
+			return nil, last // the time was up while it was asked once more
+		}
+		status, ok := errors.AsType[*StatusError](err)
+		if !ok || !waits(ctx, status.RetryAfter) {
+			return answer, err
+		}
+		last = status
+	}
+}
+
+// waits waits before a roll signer is asked again; false if it need not be, or ctx would
+// end before.
+func waits(ctx context.Context, after time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok || after == 0 || time.Until(deadline) <= after {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(after):
+		return true
+	}
+}
+
+func (c *Client) hand(ctx context.Context, entry []byte, digest release.Digest) (*Withdrawal, error) {
+	target := c.base.JoinPath("withdrawals")
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(entry))
 	if err != nil {
 		return nil, err
@@ -83,7 +121,11 @@ func (c *Client) Hand(ctx context.Context, entry []byte) (*Withdrawal, error) {
 	}
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
-		return nil, failure(response.StatusCode, mediaType, data)
+		failed := failure(response.StatusCode, mediaType, data)
+		if !failed.Refused() {
+			failed.RetryAfter = retryAfter(response.Header.Get("Retry-After"))
+		}
+		return nil, failed
 	}
 	if len(data) > maxAnswer || mediaType != "application/json" {
 		return nil, fmt.Errorf("%s is no roll signer: got %d bytes of content type %.100q, want application/json", target, len(data), mediaType)
@@ -110,6 +152,9 @@ type StatusError struct {
 	Member, Got, Want string
 	// Detail is the problem in words.
 	Detail string
+	// RetryAfter is after how long it wants to be asked again, of what was not refused;
+	// 0: it does not say.
+	RetryAfter time.Duration
 }
 
 func (e *StatusError) Error() string {
@@ -127,6 +172,16 @@ func (e *StatusError) Error() string {
 // does not help.
 func (e *StatusError) Refused() bool {
 	return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
+}
+
+// retryAfter reads the seconds of a Retry-After header, and cuts them to what is heeded;
+// 0 if there are none. Its other form, a date, is not heeded: clocks differ.
+func retryAfter(header string) time.Duration {
+	seconds, err := strconv.ParseUint(header, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Duration(seconds)*time.Second, leastRetry), mostRetry)
 }
 
 func failure(status int, mediaType string, data []byte) *StatusError {

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -99,6 +100,63 @@ func TestAnswers(t *testing.T) {
 			status, ok := errors.AsType[*remote.StatusError](err)
 			if ok && status.Refused() != tt.refused {
 				t.Errorf("refused: got %v, want %v", status.Refused(), tt.refused)
+			}
+		})
+	}
+}
+
+// TestRetry: a roll signer that says when to ask again is asked again, until the deadline
+// of the context; without one, and where it refuses, it is asked once.
+func TestRetry(t *testing.T) {
+	entry, digest := withdrawal(t)
+	for name, test := range map[string]struct {
+		status     int
+		retryAfter string
+		busy       int           // so many answers, and then it takes it
+		timeout    time.Duration // 0: none
+		asked      int           // 0: as often as there is time
+		taken      bool
+	}{
+		"busy":           {429, "0", 2, time.Minute, 3, true},
+		"behind":         {503, "0", 1, time.Minute, 2, true},
+		"refused":        {403, "0", 9, time.Minute, 1, false},
+		"no deadline":    {429, "0", 9, 0, 1, false},
+		"does not say":   {503, "", 9, time.Minute, 1, false},
+		"a date":         {503, "Mon, 02 Nov 2026 10:00:00 GMT", 9, time.Minute, 1, false},
+		"negative":       {503, "-1", 9, time.Minute, 1, false},
+		"after the end":  {429, "25", 9, 20 * time.Second, 1, false},
+		"longer":         {429, "60000", 9, 20 * time.Second, 1, false},
+		"busy until end": {429, "0", 99, 250 * time.Millisecond, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			c := client(t, func(w http.ResponseWriter, r *http.Request) {
+				if body, _ := io.ReadAll(r.Body); string(body) != string(entry) {
+					t.Errorf("was handed %q", body)
+				}
+				if asked++; asked > test.busy {
+					w.Header().Set("Content-Type", "application/json")
+					w.WriteHeader(http.StatusAccepted)
+					json.NewEncoder(w).Encode(remote.Withdrawal{Digest: digest})
+					return
+				}
+				w.Header().Set("Content-Type", "application/problem+json")
+				w.Header().Set("Retry-After", test.retryAfter)
+				w.WriteHeader(test.status)
+				io.WriteString(w, `{"code":"busy"}`)
+			})
+			ctx, cancel := t.Context(), func() {}
+			if test.timeout > 0 {
+				ctx, cancel = context.WithTimeout(ctx, test.timeout)
+			}
+			defer cancel()
+			_, err := c.Hand(ctx, entry)
+			if status, ok := errors.AsType[*remote.StatusError](err); test.taken && err != nil || !test.taken && (!ok || status.Status != test.status) {
+				t.Errorf("got %v", err)
+			}
+			if test.asked != 0 && asked != test.asked || asked > 3 {
+				t.Errorf("asked %d times, want %d", asked, test.asked)
 			}
 		})
 	}

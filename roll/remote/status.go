@@ -8,9 +8,9 @@ import (
 	"net/http"
 )
 
-// maxStatus bounds the answer of /status in bytes: 256 withdrawals that wait, with room
-// for alarms.
-const maxStatus = 1 << 20
+// maxStatus bounds the answer of /status in bytes: 768 withdrawals that wait or were
+// refused, with an alarm each.
+const maxStatus = 2 << 20
 
 // Status asks how the roll signer stands, and returns the JSON of a roll.Status as it
 // came: bounded, and nothing else is checked. The error is a *StatusError where it does

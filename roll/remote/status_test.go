@@ -19,7 +19,7 @@ func TestStatus(t *testing.T) {
 	}{
 		"as it came":  {200, "application/json", `{"ready":true}`, false},
 		"no JSON":     {200, "text/html", `<html>`, true},
-		"too long":    {200, "application/json", strings.Repeat(" ", 1<<20+1), true},
+		"too long":    {200, "application/json", strings.Repeat(" ", 2<<20+1), true},
 		"no such":     {404, "application/problem+json", `{"code":"not-found"}`, true},
 		"redirection": {302, "application/json", `{}`, true},
 	} {
