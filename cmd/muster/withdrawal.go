@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,36 +66,43 @@ func (s *sentWithdrawal) verdict() error {
 	return nil
 }
 
-// sendWithdrawal hands a withdrawal to the roll signer, if there is one, and then
-// submits it to the log, if there is one. With a log, a roll signer that is away
-// does not hold it up; and what the roll signer has is not lost where the log is away.
-// The error: nobody has it.
+// handInTimeout bounds how long a roll signer is asked that is busy, or behind.
+const handInTimeout = time.Minute
+
+// sendWithdrawal hands a withdrawal to the roll signer, if there is one, and at the same
+// time submits it to the log, if there is one. With a log, a roll signer that is away or
+// busy does not hold it up; and what the roll signer has is not lost where the log is
+// away. The error: nobody has it.
 func (a *app) sendWithdrawal(cmd *cobra.Command, doc *document, o submitOptions) (*sentWithdrawal, error) {
 	sent := &sentWithdrawal{digest: doc.digest()}
 	toLog := o.source.url != "" || o.source.policy != ""
 	if o.roll == "" && !toLog {
 		return nil, usage(cmd, errors.New("missing --log, the log's URL, or --roll, that of the roll signer"))
 	}
-	if len(doc.envelope.Signatures) > 0 && o.roll != "" {
-		var err error
-		if sent.roll, err = a.handIn(cmd.Context(), doc, o); err != nil {
-			if !toLog {
-				return nil, err
-			}
-			_, code := failureOf(err)
-			sent.roll = &handedIn{URL: o.roll, Code: code, Error: oneLine(err.Error())}
-			a.say("warning: the roll signer does not have it: %s", oneLine(err.Error()))
-		}
+	toRoll := len(doc.envelope.Signatures) > 0 && o.roll != ""
+	var handing sync.WaitGroup
+	var rollErr, logErr error
+	if toRoll {
+		handing.Go(func() { sent.roll, rollErr = a.handIn(cmd.Context(), doc, o) })
 	}
 	if toLog {
-		var err error
-		if sent.submitted, sent.basis, err = a.submitEntry(cmd, doc, o); err != nil {
-			if sent.roll == nil || sent.roll.Error != "" {
-				return nil, err
-			}
-			exit, code := failureOf(err)
-			sent.log = &notLogged{Code: code, Error: oneLine(err.Error()), exit: exit}
+		sent.submitted, sent.basis, logErr = a.submitEntry(cmd, doc, o)
+	}
+	handing.Wait()
+	if rollErr != nil {
+		if !toLog {
+			return nil, rollErr
 		}
+		_, code := failureOf(rollErr)
+		sent.roll = &handedIn{URL: o.roll, Code: code, Error: oneLine(rollErr.Error())}
+		a.say("warning: the roll signer does not have it: %s", oneLine(rollErr.Error()))
+	}
+	if logErr != nil {
+		if sent.roll == nil || sent.roll.Error != "" {
+			return nil, logErr
+		}
+		exit, code := failureOf(logErr)
+		sent.log = &notLogged{Code: code, Error: oneLine(logErr.Error()), exit: exit}
 	}
 	return sent, nil
 }
@@ -121,7 +130,7 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 		return nil, fail(exitcode.Usage, "usage", "", fmt.Errorf("--roll: %w", err))
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	ctx, cancel := context.WithTimeout(ctx, min(o.timeout, handInTimeout))
 	defer cancel()
 	answer, err := client.Hand(ctx, entry)
 	if status, ok := errors.AsType[*rollremote.StatusError](err); ok {
