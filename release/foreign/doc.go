@@ -12,4 +12,8 @@
 // What a key's bytes are, the register does not judge, beyond their number: Check
 // does, for whoever lets such a key into an authority. A key that Check refuses
 // verifies nothing.
+//
+// ParseProgramSignature and FindSigner read what ssh-keygen, minisign, gpg and openssl
+// wrote into a file, of the formats of package release, too: by what program, and by
+// which key.
 package foreign
