@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/inputfile"
@@ -69,9 +70,25 @@ func (e *MisbehavedError) Unwrap() error { return e.Err }
 // that against a witness.
 const logEvidence, witnessEvidence = "log-", "witness-"
 
+// evidenceIn returns the paths of the files of evidence with that beginning in a
+// directory, in order. The directory's own name is no pattern.
+func evidenceIn(directory, prefix string) ([]string, error) {
+	files, err := os.ReadDir(directory)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, file := range files {
+		if name := file.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, fork.Extension) {
+			found = append(found, filepath.Join(directory, name))
+		}
+	}
+	return found, nil
+}
+
 // checkEvidence refuses a state directory in which evidence against the log lies.
 func checkEvidence(directory string) error {
-	found, err := filepath.Glob(filepath.Join(directory, logEvidence+"*"+fork.Extension))
+	found, err := evidenceIn(directory, logEvidence)
 	if err != nil {
 		return err
 	}
@@ -86,7 +103,7 @@ const maxAccused = 256
 
 // readAccused returns the evidence against witnesses that lies in a state directory.
 func readAccused(directory string) ([]*fork.Evidence, error) {
-	found, err := filepath.Glob(filepath.Join(directory, witnessEvidence+"*"+fork.Extension))
+	found, err := evidenceIn(directory, witnessEvidence)
 	if err != nil {
 		return nil, err
 	}
