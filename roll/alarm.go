@@ -37,8 +37,11 @@ const (
 	AlarmWithdrawalRefused release.Code = "withdrawal-refused"
 	// AlarmRollRefused: the log refuses a roll that was signed.
 	AlarmRollRefused release.Code = "roll-refused"
-	// AlarmRollWaiting: a roll that was signed five minutes ago is not in the log.
+	// AlarmRollWaiting: a roll is due for five minutes, and the log does not show it.
 	AlarmRollWaiting release.Code = "roll-waiting"
+	// AlarmRollOld: the newest roll in the log is older than twice the schedule. It stops
+	// no roll, but the signer is not ready.
+	AlarmRollOld release.Code = "roll-old"
 	// AlarmState: the state directory cannot be written.
 	AlarmState release.Code = "state-directory"
 	// AlarmWitness: a witness cosigned a smaller checkpoint after a larger one, and
@@ -113,6 +116,16 @@ func (a *alarms) settle() {
 func (a *alarms) stops(product string) bool {
 	for _, one := range a.raised {
 		if one.again && one.Stops && (one.Product == "" || one.Product == product) {
+			return true
+		}
+	}
+	return false
+}
+
+// stand reports whether an alarm forbids a roll of the product since the last step.
+func (a *alarms) stand(product string) bool {
+	for _, one := range a.raised {
+		if one.Stops && (one.Product == "" || one.Product == product) {
 			return true
 		}
 	}

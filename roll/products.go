@@ -67,14 +67,22 @@ const (
 	ReasonSchedule Reason = "schedule"
 )
 
-// due says why a roll that was computed is to be signed; empty: it need not be. A roll
-// that only grew the log changes nothing that is live, and makes no other one due. One
-// that an authority struck does not count.
-func (p *product) due(state *register.State, computed *release.Roll, every time.Duration) Reason {
-	index, ok := state.NewestRoll(computed.Product, computed.Size)
-	newest := p.rolls[index]
+// newest returns the newest roll that a log of that size has of the product; nil: none.
+// One that an authority struck does not count.
+func (p *product) newest(state *register.State, name string, size uint64) *release.Roll {
+	index, ok := state.NewestRoll(name, size)
+	if !ok {
+		return nil
+	}
+	return p.rolls[index]
+}
+
+// due says why a roll that was computed is to be signed after the newest in the log, or
+// none; empty: it need not be. A roll that only grew the log changes nothing that is
+// live, and makes no other one due.
+func (p *product) due(newest, computed *release.Roll, every time.Duration) Reason {
 	switch {
-	case !ok || newest == nil:
+	case newest == nil:
 		if !p.released {
 			return ""
 		}

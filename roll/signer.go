@@ -37,7 +37,7 @@ const (
 	// updateTimeout bounds what one step reads of the log, so that a log that answers
 	// slowly does not hold up alarms. The next step goes on where it ended.
 	updateTimeout = 2 * time.Minute
-	// rollDeadline is how long a roll may take from being signed until it is in the log
+	// rollDeadline is how long a roll may take from being due until it is in the log
 	// before an alarm is raised.
 	rollDeadline = 5 * time.Minute
 	// leastCheckpointAge is twice the interval at which a log that does not grow has its
@@ -120,21 +120,17 @@ type Signer struct {
 	void     uint64    // void entries that were told
 	retry    map[string]time.Time
 	refused  map[string]*refusedRoll
-	saved    uint64 // size of the checkpoint on disk
+	sending  map[string]*submission
+	due      map[string]time.Time // since when a roll is due that the log does not show
+	saved    uint64               // size of the checkpoint on disk
 
 	// handed wakes Run after a withdrawal was handed in, behind before one is refused of
 	// which the log may hold more.
 	handed, behind chan struct{}
 	running        bool          // Run steps
 	ended          chan struct{} // closed when the step under way, or the next one, ends
-	// submissions are attempts to submit a withdrawal that are under way.
+	// submissions are attempts to submit a withdrawal or a roll that are under way.
 	submissions sync.WaitGroup
-}
-
-// refusedRoll is a roll that the log refused, and why.
-type refusedRoll struct {
-	digest release.Digest
-	err    *remote.StatusError
 }
 
 // Open makes a Signer and takes its state directory. The error is a *MisbehavedError
@@ -165,7 +161,8 @@ func Open(config Config) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Signer{config: config, lock: lock, products: products{}, retry: map[string]time.Time{}, refused: map[string]*refusedRoll{}, handed: make(chan struct{}, 1), behind: make(chan struct{}, 1), ended: make(chan struct{}),
+	s := &Signer{config: config, lock: lock, products: products{}, retry: map[string]time.Time{}, refused: map[string]*refusedRoll{},
+		sending: map[string]*submission{}, due: map[string]time.Time{}, handed: make(chan struct{}, 1), behind: make(chan struct{}, 1), ended: make(chan struct{}),
 		alarms: alarms{logger: config.Logger, raised: map[alarmKey]*raised{}}}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, lock.Close())

@@ -125,6 +125,7 @@ func (b *bench) step() {
 	if err := b.signer.Step(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
+	b.signer.WaitSubmitted()
 }
 
 // rolls returns the indices of the rolls that the log admitted, and the newest one.
@@ -321,6 +322,7 @@ func TestRace(t *testing.T) {
 				if err := signer.Step(t.Context()); err != nil {
 					t.Error(err)
 				}
+				signer.WaitSubmitted()
 			}
 		})
 	}

@@ -33,7 +33,10 @@ type spool struct {
 
 type spooled struct {
 	HandedIn time.Time `json:"handedIn"`
-	Envelope []byte    `json:"envelope"`
+	// Size is how far the log was followed when it was handed in; never 0, since
+	// without its target it would not have been taken.
+	Size     uint64 `json:"size"`
+	Envelope []byte `json:"envelope"`
 
 	prepared *register.Prepared
 	stated   *release.Withdrawal
@@ -98,8 +101,8 @@ func parseSpooled(data []byte, digest release.Digest) (*spooled, error) {
 	if one.prepared, one.stated, err = readWithdrawal(one.Envelope); err != nil {
 		return nil, err
 	}
-	if one.prepared.Digest != digest || one.HandedIn.IsZero() {
-		return nil, errors.New("the file is not that of its name, or lacks the time when it was handed in")
+	if one.prepared.Digest != digest || one.HandedIn.IsZero() || one.Size == 0 {
+		return nil, errors.New("the file is not that of its name, or lacks the time when it was handed in or the size of the log then")
 	}
 	return &one, nil
 }

@@ -82,20 +82,21 @@ func FuzzParseLedger(f *testing.F) {
 	})
 }
 
-// FuzzParseSpooled: what parses is the withdrawal of its name, with a time, and is read
-// again as it is written.
+// FuzzParseSpooled: what parses is the withdrawal of its name, with a time and a size,
+// and is read again as it is written.
 func FuzzParseSpooled(f *testing.F) {
 	entry, digest := withdrawalEntry(f)
+	f.Add(encoded(f, &spooled{HandedIn: stateTime, Size: 5, Envelope: entry}))
 	f.Add(encoded(f, &spooled{HandedIn: stateTime, Envelope: entry}))
-	f.Add(encoded(f, &spooled{Envelope: entry}))
-	f.Add(encoded(f, &spooled{HandedIn: stateTime, Envelope: rollEntry(f, "acme/ai")}))
-	f.Add([]byte(`{"handedIn":"2026-11-02T10:00:00Z","envelope":""}`))
+	f.Add(encoded(f, &spooled{Size: 5, Envelope: entry}))
+	f.Add(encoded(f, &spooled{HandedIn: stateTime, Size: 5, Envelope: rollEntry(f, "acme/ai")}))
+	f.Add([]byte(`{"handedIn":"2026-11-02T10:00:00Z","size":5,"envelope":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		one, err := parseSpooled(data, digest)
 		if err != nil {
 			return
 		}
-		if one.prepared.Digest != digest || one.HandedIn.IsZero() || one.stated == nil {
+		if one.prepared.Digest != digest || one.HandedIn.IsZero() || one.Size == 0 || one.stated == nil {
 			t.Fatalf("got %+v", one)
 		}
 		written, err := json.Marshal(one)
@@ -103,7 +104,7 @@ func FuzzParseSpooled(f *testing.F) {
 			return // a time that no JSON has
 		}
 		again, err := parseSpooled(written, digest)
-		if err != nil || !again.HandedIn.Equal(one.HandedIn) || !cmp.Equal(again.Envelope, one.Envelope) {
+		if err != nil || !again.HandedIn.Equal(one.HandedIn) || again.Size != one.Size || !cmp.Equal(again.Envelope, one.Envelope) {
 			t.Errorf("reads %q, writes %q: %v", data, written, err)
 		}
 	})

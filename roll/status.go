@@ -10,7 +10,8 @@ import (
 
 // Status is how a Signer stands.
 type Status struct {
-	// Ready: the log was followed at the last step, and no alarm stops any roll.
+	// Ready: the log was followed at the last step, no alarm stops any roll, and the
+	// newest roll of every product in the log is young enough (AlarmRollOld).
 	Ready bool `json:"ready"`
 	// Origin, Size, Root and Fresh are those of the checkpoint that is followed; absent
 	// before the first.
@@ -56,7 +57,7 @@ func (s *Signer) Status() Status {
 	status := Status{Stepped: s.stepped, Products: []ProductStatus{}, Withdrawals: []rollremote.Withdrawal{}, Alarms: s.alarms.list()}
 	status.Ready = !s.stepped.IsZero()
 	for _, alarm := range status.Alarms {
-		status.Ready = status.Ready && !alarm.Stops
+		status.Ready = status.Ready && !alarm.Stops && alarm.Code != AlarmRollOld
 	}
 	for _, one := range s.spool.all() {
 		status.Withdrawals = append(status.Withdrawals, s.tell(one))

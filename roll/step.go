@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/internal/atomicfile"
-	"github.com/muster-log/muster/log/remote"
 	"github.com/muster-log/muster/monitor/audit"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 )
 
-// Step follows the log to its newest checkpoint, judges what was handed in, and signs
-// and submits the rolls that are due. What goes wrong is an alarm and is tried again
-// at the next step; the error is a *MisbehavedError, after which no step may follow.
+// Step follows the log to its newest checkpoint, judges what was handed in, signs the
+// rolls that are due and starts to submit them, until ctx ends. What goes wrong is an
+// alarm and is tried again at the next step; the error is a *MisbehavedError, after which
+// no step may follow.
 func (s *Signer) Step(ctx context.Context) error {
+	s.sweep()
 	updating, cancel := context.WithTimeout(ctx, updateTimeout)
 	progress, err := s.follower.Update(updating)
 	cancel()
@@ -29,6 +30,9 @@ func (s *Signer) Step(ctx context.Context) error {
 		if kept != nil {
 			err = errors.Join(err, fmt.Errorf("the evidence could not be written: %w", kept))
 		}
+		s.mu.Lock()
+		s.cancelRolls(func(string) bool { return true })
+		s.mu.Unlock()
 		s.config.Logger.Error("the log signed two histories: no roll is signed any more", "kind", failure.Evidence.Kind, "evidence", path, "error", err)
 		return &MisbehavedError{path, err}
 	}
@@ -45,6 +49,7 @@ func (s *Signer) sign(progress audit.Progress, failed error) []signed {
 	defer s.mu.Unlock()
 	now := s.now()
 	defer s.alarms.settle()
+	defer s.cancelRolls(s.alarms.stops)
 	s.judgeUpdate(now, progress, failed)
 	checkpoint := s.checkpoint()
 	if checkpoint == nil {
@@ -143,27 +148,19 @@ func (s *Signer) signProduct(now time.Time, name string) (signed, bool) {
 		return signed{}, false
 	}
 	s.judgeKeys(now, computed)
-	reason := s.products.of(name).due(state, computed, s.config.Every)
-	last, had := s.ledger.signed[name]
-	if had && reason != "" && now.Sub(last.At) > rollDeadline && !s.logged(last.digest) {
-		s.alarms.raise(now, alarmKey{code: AlarmRollWaiting, product: name}, false, fmt.Sprintf("the roll %s of size %d, signed at %s, is not in the log", last.digest, last.roll.Size, release.FormatTime(last.At)))
-	}
-	if refused := s.refused[name]; refused != nil && reason != "" {
-		s.alarms.raise(now, alarmKey{code: AlarmRollRefused, product: name}, false, fmt.Sprintf("the log refuses the roll %s: %v", refused.digest, refused.err))
-	}
+	newest := s.products.of(name).newest(state, name, checkpoint.Size)
+	reason := s.products.of(name).due(newest, computed, s.config.Every)
+	s.judgeLate(now, name, newest, reason)
+	s.judgeRefused(now, name, newest)
 	if err := s.ledger.check(computed); errors.Is(err, errOlder) {
 		s.alarms.raise(now, alarmKey{code: AlarmOlderThanSigned, product: name}, true, err.Error())
 	} else if err != nil {
 		s.alarms.raise(now, alarmKey{code: AlarmSignedOtherwise, product: name}, true, err.Error())
 	}
-	if reason == "" {
-		delete(s.refused, name)
+	if reason == "" || s.alarms.stops(name) || now.Before(s.retry[name]) || s.waitsForLog(computed) {
 		return signed{}, false
 	}
-	if s.alarms.stops(name) || now.Before(s.retry[name]) {
-		return signed{}, false
-	}
-	if had && last.roll.Size == computed.Size && !s.tooOld(name, last) {
+	if last, had := s.ledger.signed[name]; had && last.roll.Size == computed.Size && !s.tooOld(name, last) {
 		return last, true
 	}
 	made, err := s.makeRoll(now, computed)
@@ -209,6 +206,13 @@ func (s *Signer) logged(digest release.Digest) bool {
 	return ok && index < s.checkpoint().Size
 }
 
+// durable reports whether the log must show an entry after a restart, too: it is covered
+// by the checkpoint on disk. mu is held.
+func (s *Signer) durable(digest release.Digest) bool {
+	index, ok := s.follower.State().Lookup(digest)
+	return ok && index < s.saved
+}
+
 // tooOld reports whether the log refused a roll for its date: then the same list of the
 // same size is signed with a newer one, else the log could never take a roll again.
 func (s *Signer) tooOld(name string, last signed) bool {
@@ -251,32 +255,4 @@ func (s *Signer) makeRoll(now time.Time, computed *release.Roll) (signed, error)
 		return signed{}, err
 	}
 	return s.ledger.put(entry, now)
-}
-
-// submitRoll sends a roll to the log. Whether it arrived, the log itself shows.
-func (s *Signer) submitRoll(ctx context.Context, roll signed) {
-	submitting, cancel := context.WithTimeout(ctx, submitTimeout)
-	defer cancel()
-	receipt, err := s.config.Log.Submit(submitting, roll.Envelope, nil)
-	if ctx.Err() != nil {
-		return // told to end: that is no failure of the log
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := roll.roll.Product
-	if err == nil {
-		s.config.Logger.Info("submitted a roll", "product", name, "size", roll.roll.Size, "index", receipt.Index)
-		delete(s.refused, name)
-		return
-	}
-	s.retry[name] = s.now().Add(retryAfter)
-	if status, ok := errors.AsType[*remote.StatusError](err); ok && status.Refused() {
-		s.config.Logger.Warn("the log refused a roll", "product", name, "size", roll.roll.Size, "code", status.Code, "error", err)
-		// Another signer of the product was faster: its roll is in the log.
-		if status.Code != string(register.CodeRollSizeBack) {
-			s.refused[name] = &refusedRoll{roll.digest, status}
-		}
-		return
-	}
-	s.config.Logger.Warn("a roll could not be submitted", "product", name, "size", roll.roll.Size, "error", err)
 }

@@ -109,17 +109,22 @@ func (s *Signer) hand(envelope []byte) (rollremote.Withdrawal, error) {
 	if s.checkpoint() == nil {
 		return rollremote.Withdrawal{}, ErrNotReady
 	}
-	if known, ok := s.find(prepared.Digest); ok {
+	known, ok := s.find(prepared.Digest)
+	// That the log holds it is worth nothing after a restart while the checkpoint which
+	// shows that is not on disk: then it is spooled, too.
+	if ok && (known.State != rollremote.StateLogged || s.durable(prepared.Digest)) {
 		return known, nil
 	}
 	now := s.now()
-	if err := s.judgeWithdrawal(prepared, now); err != nil {
-		return rollremote.Withdrawal{}, err
+	if !ok {
+		if err := s.judgeWithdrawal(prepared, now); err != nil {
+			return rollremote.Withdrawal{}, err
+		}
 	}
 	if len(s.spool.waiting) >= MaxSpooled {
 		return rollremote.Withdrawal{}, ErrFull
 	}
-	one := &spooled{HandedIn: now, Envelope: slices.Clone(envelope), prepared: prepared, stated: stated}
+	one := &spooled{HandedIn: now, Size: s.checkpoint().Size, Envelope: slices.Clone(envelope), prepared: prepared, stated: stated}
 	if err := s.spool.put(one); err != nil {
 		s.config.Logger.Error("a withdrawal could not be kept", "digest", prepared.Digest, "error", err)
 		return rollremote.Withdrawal{}, err
@@ -182,6 +187,10 @@ func (s *Signer) judgeSpool(now time.Time) {
 	for _, one := range s.spool.all() {
 		digest, product := one.prepared.Digest, one.stated.Product
 		if s.logged(digest) {
+			one.refusal = nil
+			if !s.durable(digest) {
+				continue // the alarm of the state directory stands
+			}
 			s.config.Logger.Info("a withdrawal is in the log", "digest", digest, "product", product, "after", now.Sub(one.HandedIn).Round(time.Second))
 			s.forget(digest)
 			continue
@@ -189,7 +198,7 @@ func (s *Signer) judgeSpool(now time.Time) {
 		one.refusal = nil
 		if refusal, ok := errors.AsType[*release.Refusal](s.judgeWithdrawal(one.prepared, now)); ok && refusal.Code != register.CodeIssuedAheadOfClock {
 			if s.covered(one) {
-				s.config.Logger.Warn("a withdrawal that is not admitted any more is given up: another one covers its target", "digest", digest, "product", product, "code", refusal.Code)
+				s.config.Logger.Warn("a withdrawal that is not admitted any more is given up: a newer one covers its target", "digest", digest, "product", product, "code", refusal.Code)
 				s.forget(digest)
 				continue
 			}
@@ -225,31 +234,38 @@ func (s *Signer) forget(digest release.Digest) {
 	}
 }
 
-// covered reports whether what a withdrawal is of is withdrawn by another one: nothing
-// is live that it would end, and its target stands as withdrawn.
+// covered reports whether a newer withdrawal took the place of one that is not admitted
+// any more: nothing is live that it would end, and its target is withdrawn by one that
+// was logged after it was handed in, and under a later authority, as one that was signed
+// in its place is. An older one does not count: who lifts that by a release knows nothing
+// of this one. Nor does what a restart might not find again. mu is held.
 func (s *Signer) covered(one *spooled) bool {
-	state := s.follower.State()
+	state, size := s.follower.State(), s.checkpoint().Size
 	index, ok := state.Lookup(one.stated.Target)
 	if !ok {
 		return false
 	}
 	record, _ := state.Entry(index)
-	if record.Type == release.TypeImage {
-		live, _ := state.LiveAt(one.stated.Product, s.checkpoint().Size)
-		for _, entry := range live {
-			if slices.Contains(entry.Images, one.stated.Target) {
-				return false
+	live, _ := state.LiveAt(one.stated.Product, size)
+	for _, entry := range live {
+		if slices.Contains(entry.Images, one.stated.Target) || entry.Identity == record.Identity {
+			return false
+		}
+	}
+	if record.Type == release.TypeRelease {
+		for _, entry := range state.Identity(record.Identity) {
+			if entry < size {
+				index = entry // the newest one, which stands for all
 			}
 		}
-		standing, _ := state.WhyAt(index, s.checkpoint().Size)
-		return standing.Word == register.WordWithdrawn
 	}
-	entries := state.Identity(record.Identity)
-	if len(entries) == 0 {
-		return false
+	for _, by := range state.WithdrawnBy(index, size) {
+		_, under := state.AuthorityAt(by)
+		if by >= one.Size && by < s.saved && under != one.stated.Authority {
+			return true
+		}
 	}
-	standing, _ := state.WhyAt(entries[len(entries)-1], s.checkpoint().Size)
-	return standing.Word == register.WordWithdrawn
+	return false
 }
 
 // submitWithdrawals starts to send to the log what waits and can be admitted, and is

@@ -1,0 +1,4 @@
+package roll
+
+// WaitSubmitted waits for the submissions that are under way.
+func (s *Signer) WaitSubmitted() { s.submissions.Wait() }
