@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/monitor/audit"
 	"github.com/muster-log/muster/roll"
 	"github.com/muster-log/muster/roll/server"
 	"github.com/muster-log/muster/verify"
@@ -30,6 +31,7 @@ type rollServeOptions struct {
 	every, clientsAccept string
 	state, listen        string
 	poll                 time.Duration
+	maxEntries, maxBytes uint64
 	verbose              bool
 }
 
@@ -58,6 +60,9 @@ a schedule of a quarter of rollMaxAge.`,
 			if o.poll <= 0 {
 				return usage(cmd, fmt.Errorf("--poll %s: want more than 0", o.poll))
 			}
+			if o.maxEntries == 0 || o.maxBytes == 0 {
+				return usage(cmd, errors.New("--max-entries and --max-bytes: want more than 0"))
+			}
 			return a.rollServe(cmd, o)
 		},
 	}
@@ -70,6 +75,8 @@ a schedule of a quarter of rollMaxAge.`,
 	flags.DurationVar(&o.poll, "poll", roll.DefaultPoll, "how often the log is asked for a newer checkpoint")
 	flags.StringVar(&o.state, "state", "", "the `DIR` of its state, for this process alone; it is made if need be")
 	flags.StringVar(&o.listen, "listen", rollListen, "the `ADDR` to listen on; port 0 takes a free one")
+	flags.Uint64Var(&o.maxEntries, "max-entries", audit.DefaultMaxEntries, "follow a log of at most `N` entries; some hundred bytes of each are kept in memory")
+	flags.Uint64Var(&o.maxBytes, "max-bytes", audit.DefaultMaxBytes, "follow a log whose entries have at most `N` bytes together")
 	flags.BoolVar(&o.verbose, "verbose", false, "log more")
 	return cmd
 }
@@ -136,7 +143,7 @@ func (a *app) rollServe(cmd *cobra.Command, o rollServeOptions) (err error) {
 	}
 	logger := a.Logger(o.verbose)
 	signer, err := roll.Open(roll.Config{Log: s.client, Policy: s.policy, Operators: options.Operators, LogOperator: options.LogOperator, Authority: options.Authority,
-		Products: products, Keys: keys, Every: every, Poll: o.poll, Directory: o.state, Register: options.Register, Progress: options.Progress, Now: a.clock, Logger: logger})
+		Products: products, Keys: keys, Every: every, Poll: o.poll, Directory: o.state, MaxEntries: o.maxEntries, MaxBytes: o.maxBytes, Register: options.Register, Progress: options.Progress, Now: a.clock, Logger: logger})
 	if err != nil {
 		return errors.Join(rollFailure(err), listener.Close())
 	}

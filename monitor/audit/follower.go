@@ -168,6 +168,15 @@ func (f *Follower) Fresh() time.Time {
 	return time.Unix(int64(f.at.fresh), 0).UTC()
 }
 
+// Filled returns how much of what it may have the log has, of MaxEntries or of MaxBytes
+// whichever is more: 1 is all, after which nothing is followed any more.
+func (f *Follower) Filled() float64 {
+	if f.state == nil {
+		return 0
+	}
+	return max(float64(f.state.Size())/float64(f.options.MaxEntries), float64(f.read)/float64(f.options.MaxBytes))
+}
+
 // Cosignatures returns the witnesses' cosignatures of Checkpoint.
 func (f *Follower) Cosignatures() []tlog.Cosignature {
 	if f.at == nil {

@@ -185,8 +185,22 @@ func TestBounds(t *testing.T) {
 	if f.State().Size() != 0 {
 		t.Errorf("%d entries over the bound were applied", f.State().Size())
 	}
-	if _, err := s.follower(t, audit.Options{MaxEntries: 600}).Update(t.Context()); err != nil {
+	f = s.follower(t, audit.Options{MaxEntries: 600})
+	if got := f.Filled(); got != 0 {
+		t.Errorf("filled before it was read: got %v", got)
+	}
+	if _, err := f.Update(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if got := f.Filled(); got != 1 {
+		t.Errorf("filled: got %v of 600 entries, want 1", got)
+	}
+	f = s.follower(t, audit.Options{MaxEntries: 6000, MaxBytes: 50_000})
+	if _, err := f.Update(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := f.Filled(); got <= 0.1 || got > 1 {
+		t.Errorf("filled: got %v, want that of the bytes", got)
 	}
 }
 
