@@ -140,20 +140,43 @@ func (a *app) noteStanding(cmd *cobra.Command, stated *release.Release, result *
 	a.say("note: how the release stands is not known: %s", oneLine(err.Error()))
 }
 
-// standingTimeout bounds the question how a release stands.
-const standingTimeout = 10 * time.Second
+const (
+	// standingTimeout bounds the question how a release stands.
+	standingTimeout = 10 * time.Second
+	// standingPause is how long an index is waited for that does not list the release
+	// yet: it follows what is published by moments.
+	standingPause = 50 * time.Millisecond
+)
 
-// standingOf asks the log's index how a release stands. That is the log's word alone.
+// errNotListed reports an index that has not come to the release yet.
+var errNotListed = errors.New("the log's index does not list it yet")
+
+// standingOf asks the log's index how a release stands, and waits for it to list the
+// release. That is the log's word alone.
 func (s *session) standingOf(ctx context.Context, stated *release.Release, index uint64, digest release.Digest) (register.Standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, standingTimeout)
 	defer cancel()
+	for {
+		standing, err := s.askStanding(ctx, stated, index, digest)
+		if !errors.Is(err, errNotListed) {
+			return standing, err
+		}
+		select {
+		case <-ctx.Done():
+			return register.Standing{}, err
+		case <-time.After(standingPause):
+		}
+	}
+}
+
+func (s *session) askStanding(ctx context.Context, stated *release.Release, index uint64, digest release.Digest) (register.Standing, error) {
 	before := index + 1
 	page, err := s.client.List(ctx, remote.Query{Type: string(release.TypeRelease), Product: stated.Product, Channel: stated.Channel, Before: &before, Limit: 1})
 	if err != nil {
 		return register.Standing{}, fmt.Errorf("the log's index: %w", err)
 	}
 	if len(page.Entries) == 0 || page.Entries[0].Index != index || page.Entries[0].Digest != digest.String() {
-		return register.Standing{}, fmt.Errorf("the log's index does not list entry %d yet", index)
+		return register.Standing{}, fmt.Errorf("entry %d: %w", index, errNotListed)
 	}
 	listed := page.Entries[0]
 	if strings.IndexFunc(listed.Standing, func(r rune) bool { return !isWordRune(r) }) >= 0 || listed.Standing == "" {
