@@ -23,6 +23,9 @@ const (
 	AlarmOlderThanSigned release.Code = "older-than-signed"
 	// AlarmSignedOtherwise: what was computed is not what was signed for the same size.
 	AlarmSignedOtherwise release.Code = "signed-otherwise"
+	// AlarmLogLarge: the log has nearly as many entries, or bytes of them, as are followed
+	// at most (Config.MaxEntries, Config.MaxBytes).
+	AlarmLogLarge release.Code = "log-large"
 	// AlarmVoid: the log holds entries that break its rules. They have no effect.
 	AlarmVoid release.Code = "void-entries"
 	// AlarmClock: the log's time is ahead of this machine's clock.
@@ -116,16 +119,6 @@ func (a *alarms) settle() {
 func (a *alarms) stops(product string) bool {
 	for _, one := range a.raised {
 		if one.again && one.Stops && (one.Product == "" || one.Product == product) {
-			return true
-		}
-	}
-	return false
-}
-
-// stand reports whether an alarm forbids a roll of the product since the last step.
-func (a *alarms) stand(product string) bool {
-	for _, one := range a.raised {
-		if one.Stops && (one.Product == "" || one.Product == product) {
 			return true
 		}
 	}

@@ -10,6 +10,25 @@ import (
 	"github.com/muster-log/muster/web/webtest"
 )
 
+// showsFork has the log show another history of the size that is followed.
+func (b *bench) showsFork() {
+	b.t.Helper()
+	size := b.signer.Status().Size
+	other := tlogtest.NewLog(b.t, webtest.Origin)
+	for range size {
+		other.Add([]byte("another history"))
+	}
+	forked := other.Checkpoint(size).Marshal()
+	b.set(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/checkpoint" {
+			return false
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, err := w.Write(forked)
+		return err == nil
+	})
+}
+
 // TestEvidenceIsFound: the evidence against a log keeps a signer from starting, whatever
 // the state directory is called.
 func TestEvidenceIsFound(t *testing.T) {
@@ -17,19 +36,7 @@ func TestEvidenceIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, func(c *roll.Config) { c.Directory = filepath.Join(t.TempDir(), name) })
 			b.step()
-			other := tlogtest.NewLog(t, webtest.Origin)
-			for range b.signer.Status().Size {
-				other.Add([]byte("another history"))
-			}
-			forked := other.Checkpoint(b.signer.Status().Size).Marshal()
-			b.set(func(w http.ResponseWriter, r *http.Request) bool {
-				if r.URL.Path != "/checkpoint" {
-					return false
-				}
-				w.Header().Set("Content-Type", "text/plain")
-				_, err := w.Write(forked)
-				return err == nil
-			})
+			b.showsFork()
 			failure := misbehaved(t, b.signer.Step(t.Context()))
 			if filepath.Dir(failure.Path) != b.config.Directory {
 				t.Errorf("the evidence is in %s, want it in %s", failure.Path, b.config.Directory)

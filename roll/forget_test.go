@@ -4,13 +4,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
+	"github.com/muster-log/muster/release/releasetest"
 	"github.com/muster-log/muster/roll"
 	rollremote "github.com/muster-log/muster/roll/remote"
+	"github.com/muster-log/muster/web/webtest"
 )
 
 // checkpointFails makes the checkpoint's file one that cannot be written, until the
@@ -126,30 +129,43 @@ func (b *bench) hand(entry []byte, want rollremote.State) {
 	}
 }
 
+// another withdraws once more, under the authority in force.
+func (b *bench) another(target release.Digest) *release.Withdrawal {
+	stated := b.Withdrawal(target)
+	stated.Note, stated.Authority = "never again", b.InForce
+	return stated
+}
+
 // TestNotGivenUpForAnother: a withdrawal that is not admitted any more is not given up
 // because its target is withdrawn, by one that was not signed in its place: what lifts
 // that one would be live, with this one forgotten.
 func TestNotGivenUpForAnother(t *testing.T) {
-	tests := map[string]func(b *bench, first, waits []byte){
-		"logged before":                          func(b *bench, first, waits []byte) { b.Submit(first); b.step(); b.hand(waits, rollremote.StateWaiting) },
-		"logged after, under the same authority": func(b *bench, first, waits []byte) { b.hand(waits, rollremote.StateWaiting); b.Submit(first); b.step() },
+	tests := map[string]func(b *bench, submit, hand func()){
+		"logged before": func(b *bench, submit, hand func()) { submit(); b.step(); hand() },
+		"logged before, under an earlier authority": func(b *bench, submit, hand func()) { submit(); b.Rotate(); b.step(); hand() },
+		"logged after, under the same authority":    func(b *bench, submit, hand func()) { hand(); submit(); b.step() },
 	}
 	for name, order := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			os, model, approved := b.Recipe()
 			b.wantRolls(1, approved)
-			first, lifted := b.Sign(b.Withdrawal(approved))
-			second := b.Withdrawal(approved)
-			second.Note = "never again"
-			waits, digest := b.Sign(second)
-			order(b, first, waits)
+			var lifted, digest release.Digest
+			order(b, func() {
+				var entry []byte
+				entry, lifted = b.Sign(b.Withdrawal(approved))
+				b.Submit(entry)
+			}, func() {
+				var entry []byte
+				entry, digest = b.Sign(b.another(approved))
+				b.hand(entry, rollremote.StateWaiting)
+			})
 			b.Rotate()
 			b.step()
 			b.restart()
 			b.step()
 			b.wantAlarm(roll.AlarmWithdrawalRefused, false)
-			b.wantRolls(3) // of nothing: by the first withdrawal, then by the authority
+			rolls, _ := b.rolls()
 
 			again := b.Release("2026.11", os, model)
 			again.Reinstates, again.NotAfter, again.Authority = []release.Digest{lifted}, again.NotAfter.Add(24*time.Hour), b.InForce
@@ -167,12 +183,66 @@ func TestNotGivenUpForAnother(t *testing.T) {
 			}
 
 			// Signed again under the new authority, it ends what waits.
-			second.Authority = b.InForce
-			inPlace, _ := b.Sign(second)
+			inPlace, _ := b.Sign(b.another(approved))
 			b.Submit(inPlace)
-			b.wantRolls(3) // which list nothing already
+			b.wantRolls(len(rolls)) // which list nothing already
 			b.spooled(0)
 			b.wantNoAlarm()
 		})
 	}
+}
+
+// TestGivenUpOnceDurable: a withdrawal that another one took the place of is forgotten
+// only once the checkpoint that covers that one is on disk.
+func TestGivenUpOnceDurable(t *testing.T) {
+	b := newBench(t)
+	_, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	entry, _ := b.Sign(b.Withdrawal(approved))
+	b.hand(entry, rollremote.StateWaiting)
+	b.Rotate()
+	b.step()
+	b.wantAlarm(roll.AlarmWithdrawalRefused, false)
+	restore := b.checkpointFails()
+	again, _ := b.Sign(b.another(approved))
+	b.Submit(again)
+	b.step()
+	b.wantAlarm(roll.AlarmState, true)
+	b.spooled(1)
+	restore()
+	b.step()
+	b.spooled(0)
+	b.wantNoAlarm()
+}
+
+// TestNotGivenUpWhileLive: what is live since the entry that ended it is struck is not
+// covered, though a newer withdrawal covers that entry.
+func TestNotGivenUpWhileLive(t *testing.T) {
+	b := newBench(t)
+	os, model, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	entry, _ := b.Sign(b.Withdrawal(approved))
+	b.hand(entry, rollremote.StateWaiting)
+	b.Rotate()
+	inPlace, lifted := b.Sign(b.another(approved))
+	b.Submit(inPlace)
+	renew := func(days int, signers []string, reinstates ...release.Digest) (uint64, release.Digest) {
+		stated := b.Release("2026.11", os, model)
+		stated.Reinstates, stated.NotAfter, stated.Authority = reinstates, stated.NotAfter.Add(time.Duration(days)*24*time.Hour), b.InForce
+		renewal, digest := b.Sign(stated, signers...)
+		return b.Submit(renewal), digest
+	}
+	_, live := renew(1, []string{"rel2", "rel3"}, lifted)
+	from, _ := renew(2, []string{"rel1", "rel2"}) // ends it, and is struck
+	b.Rotate(func(a *release.Authority) {
+		stolen := releasetest.KeyFromName("rel1").Key().ID()
+		delete(a.Keys, stolen)
+		for i, role := range a.Roles {
+			a.Roles[i].Keys = slices.DeleteFunc(role.Keys, func(id release.KeyID) bool { return id == stolen })
+		}
+		a.Compromised = []release.Compromised{{KeyID: stolen, Origin: webtest.Origin, From: from}}
+	})
+	b.wantRolls(2, live)
+	b.wantAlarm(roll.AlarmWithdrawalRefused, false)
+	b.spooled(1)
 }

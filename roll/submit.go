@@ -79,11 +79,6 @@ func (s *Signer) submitRoll(ctx context.Context, roll signed) {
 // sendRoll sends a roll and notes the answer. Whether it arrived, the log itself shows.
 func (s *Signer) sendRoll(ctx context.Context, roll signed, sending *submission) {
 	name := roll.roll.Product
-	s.mu.Lock()
-	if s.alarms.stand(name) {
-		sending.cancel()
-	}
-	s.mu.Unlock()
 	receipt, err := s.config.Log.Submit(ctx, roll.Envelope, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()

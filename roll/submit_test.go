@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -227,5 +228,54 @@ func TestHeld(t *testing.T) {
 		t.Errorf("%s was sent beside one under way", got)
 	default:
 	}
-	b.set(nil)
+
+	// Under a new authority nothing of the one before is true any more.
+	b.Rotate()
+	b.stepOnly()
+	both := []string{webtest.Product + " 0", other + " 1"}
+	if got := take(t, h.gone, 2); !slices.Equal(got, both) {
+		t.Errorf("ended %v", got)
+	}
+	if got := take(t, h.arrived, 2); !slices.Equal(got, both) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestForkEndsSubmissions: of a log that signed two histories no roll is sent any more,
+// not one that is under way either.
+func TestForkEndsSubmissions(t *testing.T) {
+	b := newBench(t)
+	b.Recipe()
+	h := b.hold()
+	b.stepOnly()
+	take(t, h.arrived, 1)
+	b.showsFork()
+	misbehaved(t, b.signer.Step(t.Context()))
+	take(t, h.gone, 1)
+}
+
+// TestFasterNotShown: that another signer was faster is believed for as long as the log
+// may need to publish that one's roll, however often it is said.
+func TestFasterNotShown(t *testing.T) {
+	b := newBench(t)
+	b.Recipe()
+	b.set(posts(func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"code":"roll-size-back"}`)
+	}))
+	b.step()
+	b.step()
+	b.wantNoAlarm()
+	for range 5 { // each time it is sent and refused again
+		b.Advance(10 * time.Second)
+		b.step()
+		b.wantNoAlarm()
+	}
+	b.Advance(time.Second)
+	b.step()
+	b.wantAlarm(roll.AlarmRollRefused, false)
+	if got := strings.Count(b.log.String(), "the log refused a roll"); got < 6 {
+		t.Errorf("refused %d times:\n%s", got, b.log)
+	}
 }

@@ -20,7 +20,6 @@ import (
 	rollremote "github.com/muster-log/muster/roll/remote"
 	"github.com/muster-log/muster/roll/server"
 	"github.com/muster-log/muster/tlog/fork"
-	"github.com/muster-log/muster/tlog/tlogtest"
 	"github.com/muster-log/muster/web/webtest"
 )
 
@@ -276,20 +275,7 @@ func TestFork(t *testing.T) {
 	_, _, approved := b.Recipe()
 	b.wantRolls(1, approved)
 	b.step()
-	size := b.signer.Status().Size
-	other := tlogtest.NewLog(t, webtest.Origin)
-	for range size {
-		other.Add([]byte("another history"))
-	}
-	forked := other.Checkpoint(size).Marshal()
-	b.set(func(w http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path != "/checkpoint" {
-			return false
-		}
-		w.Header().Set("Content-Type", "text/plain")
-		w.Write(forked)
-		return true
-	})
+	b.showsFork()
 	failure := misbehaved(t, b.signer.Step(t.Context()))
 	data, err := os.ReadFile(failure.Path)
 	if err != nil {
