@@ -49,32 +49,22 @@ func (j *judgement) consistency() finding {
 	case memory.FirstSeen:
 		found = "first-seen: nothing is remembered of this log"
 	case memory.Consistent:
-		if gap, open := j.openGap(); open && required {
-			found = fmt.Sprintf("no proof at hand from size %d to %d, both remembered: have the log prove it (muster memory reconcile)", gap.From, gap.To)
-			return finding{status: StatusNotChecked, found: found, required: true}
-		}
 		largest, _ := j.memory.Logs.Largest(j.bundle.Origin)
-		found = fmt.Sprintf("of one history with the largest checkpoint remembered, of size %d", largest.Checkpoint.Size)
+		proven, _ := j.memory.Logs.Proven(j.bundle.Origin)
+		found = fmt.Sprintf("of one history with the largest checkpoint remembered, of size %d", proven.Checkpoint.Size)
+		if proven.Checkpoint.Size < largest.Checkpoint.Size {
+			found = fmt.Sprintf("of one history with the largest checkpoint that is proven, of size %d", proven.Checkpoint.Size)
+		}
 	case memory.Contradiction:
 		return fail("", j.contradiction())
 	case memory.NotChecked:
 		found = fmt.Sprintf("contradicts nothing remembered; no proof at hand from size %d to %d", j.comparison.From, j.comparison.To)
+		if required {
+			found += ": have the log prove it (muster memory reconcile)"
+		}
 		return finding{status: StatusNotChecked, found: found, required: required}
 	}
 	return pass("", found)
-}
-
-// openGap returns a checkpoint remembered that neither what is remembered nor this
-// bundle proves to be of one history with the largest. The largest may be what the
-// very same bundle showed when it was judged first: that it is consistent with
-// itself proves nothing.
-func (j *judgement) openGap() (memory.Gap, bool) {
-	for _, gap := range j.memory.Logs.Gaps(j.bundle.Origin) {
-		if !slices.ContainsFunc(j.anchors, func(a anchor) bool { return a.size == gap.From }) {
-			return gap, true
-		}
-	}
-	return memory.Gap{}, false
 }
 
 // contradiction says what contradicts what, if it can be proven to others.

@@ -37,6 +37,9 @@ func (j *judgement) learn() *Memory {
 	if _, err := learned.Logs.Add(j.keep(j.checkpoint, j.tally.Fresh), proven...); err != nil {
 		return &Memory{} // cannot be: the bundle's form has one origin, and room is for one log
 	}
+	if j.comparison.Relation != memory.FirstSeen {
+		learned.Logs.Disclaim() // what the links do not prove, nothing does
+	}
 	for _, evidence := range j.evidence {
 		learned.Logs.Accuse(evidence) // cannot fail: its log is remembered now
 	}
@@ -61,6 +64,7 @@ func (j *judgement) learnLiars(learned *Memory) {
 	if _, err := learned.Logs.Add(largest); err != nil {
 		return // cannot be: it comes from a memory
 	}
+	learned.Logs.Disclaim()
 	for _, evidence := range j.evidence {
 		learned.Logs.Accuse(evidence) // cannot fail: its log is remembered now
 	}

@@ -92,8 +92,9 @@ func TestMemoryConsistency(t *testing.T) {
 	wantStatus(t, s.judge(marshal(t, unproven)), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
 	// What it showed is remembered, and proves nothing when it is shown again.
 	wantStatus(t, c.see(s.at(35)), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
-	wantStatus(t, c.see(s.at(35, 20)), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked) // and 30?
-	wantStatus(t, c.see(s.at(35, 30)), verify.Pass, verify.CodeConsistency, verify.StatusPass)
+	wantStatus(t, c.see(s.at(35, 30)), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
+	wantStatus(t, c.see(s.at(35, 20)), verify.Pass, verify.CodeConsistency, verify.StatusPass) // 30 is no matter
+	wantStatus(t, c.see(s.at(35)), verify.Pass, verify.CodeConsistency, verify.StatusPass)
 	wantStatus(t, c.see(s.at(36)), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
 	for _, gap := range c.memory.Logs.Gaps(siteOrigin) {
 		if _, err := c.memory.Logs.Reconcile(siteOrigin, gap.From, gap.To, s.log.Root(gap.From), s.log.Consistency(gap.From, gap.To)); err != nil {
@@ -133,6 +134,52 @@ func TestC7TwoHonestNodes(t *testing.T) {
 			t.Errorf("largest %d", k.Checkpoint.Size)
 		}
 	}
+}
+
+// TestC7ProofRequired: who cannot be proven stops nobody but himself.
+func TestC7ProofRequired(t *testing.T) {
+	s := newSite(t).standard()
+	s.padded(1000)
+	s.requirements.Consistency = verify.ConsistencyRequired
+	smaller := s.at(990)
+	s.clock = s.clock.Add(time.Minute)
+	larger := s.at(1000)
+	for _, order := range [][]*bundle.Bundle{{larger, smaller}, {smaller, larger}} {
+		c := s.client()
+		for range 3 {
+			wantPass(t, c.see(order[0]))
+			wantStatus(t, c.see(order[1]), verify.Unknown, verify.CodeConsistency, verify.StatusNotChecked)
+		}
+		for _, gap := range c.memory.Logs.Gaps(siteOrigin) {
+			if _, err := c.memory.Logs.Reconcile(siteOrigin, gap.From, gap.To, s.log.Root(gap.From), s.log.Consistency(gap.From, gap.To)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, b := range order {
+			wantPass(t, c.see(b))
+		}
+	}
+}
+
+// TestAStaleCheckpointStopsNobody: a node without any key staples a checkpoint of
+// long ago, which the log really published.
+func TestAStaleCheckpointStopsNobody(t *testing.T) {
+	s := newSite(t).standard()
+	s.padded(40)
+	s.requirements.Consistency = verify.ConsistencyRequired
+	old := s.at(10)
+	s.clock = s.clock.Add(30 * day)
+	c := s.client()
+	honest := s.at(40)
+	wantPass(t, c.see(honest))
+	for range 2 {
+		wantFail(t, c.see(old), verify.CodeCheckpointAge)
+		wantPass(t, c.see(honest))
+	}
+	s.padded(60)
+	wantPass(t, c.see(s.at(60, 40)))
+	wantPass(t, c.see(s.at(60)))
+	wantPass(t, c.see(honest))
 }
 
 // forkAt has the log tell another history from a size on.

@@ -36,7 +36,12 @@ func memoryVectors(t *testing.T, add func(name string, v vector)) {
 	requirements := *s.requirements
 	requirements.Consistency = verify.ConsistencyRequired
 	required.requirements = &requirements
-	of("memory-proof-required", &client{&required, c.memory}, s.at(10))
+	asking := &client{&required, c.memory}
+	of("memory-proof-required", asking, s.at(10))
+	asking.see(s.at(10))
+	of("memory-unproven-shown-again", asking, s.at(10))
+	of("memory-proven-beside-unproven", asking, s.at(8))
+	of("memory-proven-at-last", asking, s.at(10, 8))
 
 	s = newSite(t).standard()
 	s.padded(10)

@@ -17,7 +17,7 @@ const (
 	// FirstSeen: nothing is remembered of the log.
 	FirstSeen Relation = "first-seen"
 	// Consistent: it contradicts nothing kept, and its tree and that of the
-	// largest kept one are proven to be of one history.
+	// largest proven one are proven to be of one history.
 	Consistent Relation = "consistent"
 	// NotChecked: it contradicts nothing kept, and a proof is missing.
 	NotChecked Relation = "not-checked"
@@ -30,7 +30,7 @@ const (
 type Comparison struct {
 	Relation Relation
 	// From and To are, where a proof is missing, the sizes it has to lead from
-	// and to: the smaller and the larger of this checkpoint and the largest kept.
+	// and to: the smaller and the larger of this checkpoint and the largest proven.
 	From, To uint64
 	// Evidence is what holds against a key that the caller trusts, old and new:
 	// against the log's under Contradiction, unless the kept checkpoint was signed
@@ -64,7 +64,7 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 	for _, evidence := range h.evidence {
 		note(evidence, nil)
 	}
-	largest := h.kept[len(h.kept)-1].Checkpoint
+	largest := h.measure()
 	for _, known := range append(slices.Clone(anchors), checkpoint) {
 		if at, there := h.find(known.Size); there {
 			kept := h.kept[at].Checkpoint
@@ -74,9 +74,9 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 				continue
 			}
 			// The checkpoint extends what stands here. So it is of one history with
-			// the largest if this is the largest, or if the checkpoint is kept
-			// itself and linked to it.
-			proven = proven || kept.Size == largest.Size || known.Size == checkpoint.Size && h.consistent(known.Size, largest.Size)
+			// the largest proven one if this is that, or if the checkpoint is kept
+			// itself and linked to it. That it is kept alone proves nothing.
+			proven = proven || kept.Size == largest || known.Size == checkpoint.Size && h.top(known.Size) == largest
 		}
 		for _, evidence := range h.wrongTimes(known, keys) {
 			note(evidence, nil)
@@ -88,7 +88,7 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 	case proven, checkpoint.Size == 0:
 		result.Relation = Consistent
 	default:
-		result.From, result.To = min(checkpoint.Size, largest.Size), max(checkpoint.Size, largest.Size)
+		result.From, result.To = min(checkpoint.Size, largest), max(checkpoint.Size, largest)
 	}
 	return result
 }

@@ -12,13 +12,13 @@ import (
 )
 
 // MaxSize is the greatest size of a memory's JSON in bytes: of each log the largest
-// note, escaped, the others, evidence, and what stands around them.
-const MaxSize = MaxLogs * (2*tlog.MaxNote + MaxOthers + MaxEvidence + 64<<10)
+// note and the largest proven, escaped, the others, evidence, and what stands around them.
+const MaxSize = MaxLogs * (4*tlog.MaxNote + MaxOthers + MaxEvidence + 64<<10)
 
 // limits bound the JSON while it is read: its depth, and the values of the largest.
 var limits = strictjson.Limits{
 	Depth:  6,
-	Values: 1 + MaxLogs*(4+4*MaxCheckpoints+maxEvidenceCount*(9+tlog.MaxProofHashes)),
+	Values: 1 + MaxLogs*(5+4*MaxCheckpoints+maxEvidenceCount*(9+tlog.MaxProofHashes)),
 }
 
 // Parse reads what Marshal wrote: at most MaxSize bytes, strictly. No signature
@@ -81,6 +81,14 @@ func (m *Memory) read(v strictjson.Value) error {
 		}
 		h.kept[i].ExtendedBy = h.kept[at].Checkpoint.Size
 	}
+	at := v.Member("proven").Uint()
+	if at >= uint64(len(h.kept)) {
+		return fmt.Errorf("proven: got %d, want the number of a checkpoint", at)
+	}
+	h.proven = h.kept[at].Checkpoint.Size
+	if h.top(h.proven) != h.proven {
+		return fmt.Errorf("proven: got %d, which another checkpoint extends", at)
+	}
 	for i, element := range v.Member("evidence").Elements() {
 		evidence, err := fork.Parse([]byte(element.Raw()))
 		if err != nil {
@@ -124,7 +132,9 @@ func (m *Memory) Marshal() ([]byte, error) {
 			out = append(separate(out, n), data...)
 		}
 		out = append(out, `],"origin":`...)
-		out = append(strictjson.AppendString(out, origin), '}')
+		out = append(strictjson.AppendString(out, origin), `,"proven":`...)
+		proven, _ := h.find(h.measure())
+		out = append(strconv.AppendInt(out, int64(proven), 10), '}')
 	}
 	out = append(out, ']')
 	if len(out) > MaxSize {
@@ -135,7 +145,7 @@ func (m *Memory) Marshal() ([]byte, error) {
 
 // pruned returns what the bounds leave of a history.
 func (h *history) pruned() *history {
-	p := &history{kept: append([]Kept(nil), h.kept...), evidence: h.evidence}
+	p := &history{kept: append([]Kept(nil), h.kept...), proven: h.proven, evidence: h.evidence}
 	p.prune()
 	return p
 }

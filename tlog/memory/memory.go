@@ -4,9 +4,14 @@
 // (docs/formats/memory.md): no clock, no disk, no keys but those it is given.
 //
 // A memory never goes back: nothing that is added makes it forget the largest
-// checkpoint of a log, or what was proven against one. Of each log it keeps the
-// largest checkpoint ever and the 63 newest by fresh time, so that it stays small
-// whatever a log does.
+// checkpoint of a log, the largest proven one, or what was proven against a log. Of
+// each log it keeps these two and the newest others by fresh time, 64 in all, so
+// that it stays small whatever a log does.
+//
+// The checkpoint of a log that is remembered first counts as proven: somebody has to
+// be first. Every other one is proven if proofs lead from it to the largest proven
+// one, or from that to it, when it takes that place. One that nothing proves is kept
+// to be compared with, and vouches for nothing, not for itself when it is shown again.
 //
 // What it does not promise: that a checkpoint is genuine. Whoever adds one has
 // checked the log's signature and the quorum.
@@ -26,10 +31,10 @@ const (
 	// MaxLogs is the greatest number of logs in a memory.
 	MaxLogs = 16
 	// MaxCheckpoints is the greatest number of checkpoints of one log: the
-	// largest, and the 63 newest of the others.
+	// largest, the largest proven, and the newest of the others.
 	MaxCheckpoints = 64
-	// MaxOthers bounds the checkpoints of one log but its largest, in bytes of
-	// their JSON strings. 63 notes of ten ML-DSA cosignatures fit; of a log that
+	// MaxOthers bounds the checkpoints of one log but these two, in bytes of
+	// their JSON strings. 62 notes of ten ML-DSA cosignatures fit; of a log that
 	// makes its notes longer fewer are kept.
 	MaxOthers = 2 << 20
 	// MaxEvidence bounds what is remembered against one log and its witnesses,
@@ -66,6 +71,7 @@ type Memory struct {
 // history is what is remembered of one log.
 type history struct {
 	kept     []Kept           // by size, which no two share
+	proven   uint64           // size of the largest proven one, which nothing kept is proven to extend; 0: disclaimed
 	evidence []*fork.Evidence // by accused: the log first, then by witness
 }
 
@@ -99,6 +105,33 @@ func (m *Memory) Largest(origin string) (Kept, bool) {
 		return h.kept[len(h.kept)-1], true
 	}
 	return Kept{}, false
+}
+
+// Proven returns the largest checkpoint of a log that is proven to be of one history
+// with the first that was remembered. All that is proven is of one history with it.
+func (m *Memory) Proven(origin string) (Kept, bool) {
+	if h := m.logs[origin]; h != nil && len(h.kept) > 0 {
+		at, _ := h.find(h.measure())
+		return h.kept[at], true
+	}
+	return Kept{}, false
+}
+
+// Disclaim takes back that anything in this memory is proven but by its links: for
+// what is learnt and to be merged into a memory that knows the logs already. Of a
+// log that it does not know, the largest counts as proven then.
+func (m *Memory) Disclaim() {
+	for _, h := range m.logs {
+		h.proven = 0
+	}
+}
+
+// measure returns the size of the largest proven checkpoint.
+func (h *history) measure() uint64 {
+	if h.proven == 0 && len(h.kept) > 0 {
+		return h.top(h.kept[len(h.kept)-1].Checkpoint.Size)
+	}
+	return h.proven
 }
 
 // Newest returns the newest fresh time of all logs, in POSIX seconds; 0: none.
@@ -137,7 +170,8 @@ func (m *Memory) of(origin string) (*history, error) {
 }
 
 // Add remembers a checkpoint with its fresh time, and checkpoints (anchors) that
-// its tree is proven to begin with. The caller has checked signatures, quorums and
+// its tree is proven to begin with. Where something is remembered of the log, it is
+// proven if one of them is the largest proven one. The caller has checked signatures, quorums and
 // proofs. What contradicts something kept is not kept; the contradiction is, and
 // is returned. The error is ErrFull, or about the caller's mistake.
 func (m *Memory) Add(newest Kept, proven ...Kept) ([]*fork.Evidence, error) {
@@ -146,6 +180,9 @@ func (m *Memory) Add(newest Kept, proven ...Kept) ([]*fork.Evidence, error) {
 	}
 	origin := newest.Checkpoint.Origin
 	learned := &history{}
+	if m.logs[origin] == nil {
+		learned.proven = newest.Checkpoint.Size
+	}
 	for _, k := range append(slices.Clone(proven), newest) {
 		switch {
 		case k.Checkpoint.Origin != origin:
@@ -167,7 +204,9 @@ func (m *Memory) Add(newest Kept, proven ...Kept) ([]*fork.Evidence, error) {
 }
 
 // Merge adds all that another memory holds, and returns what is newly proven
-// against a log: two who remember together may know what neither does alone.
+// against a log: two who remember together may know what neither does alone. Of two
+// largest proven checkpoints the larger is that of both: the other is proven as far as
+// the links of both lead to it.
 func (m *Memory) Merge(other *Memory) ([]*fork.Evidence, error) {
 	var found []*fork.Evidence
 	trusted := slices.Concat(m.trusted, other.trusted)
@@ -200,10 +239,16 @@ func (m *Memory) merge(origin string, other *history, trusted []tlog.VerifierKey
 				found = append(found, evidence)
 			}
 		default:
+			k.ExtendedBy = 0 // linked below, unless what extends it is refused
 			h.kept[at] = join(h.kept[at], k)
 		}
 	}
-	for _, k := range other.kept {
+	if !refused[other.proven] {
+		h.proven = max(h.proven, other.proven)
+	}
+	h.proven = h.measure()
+	// From the largest down: where a link leads is known before it is chosen.
+	for _, k := range slices.Backward(other.kept) {
 		if k.ExtendedBy > 0 && !refused[k.Checkpoint.Size] && !refused[k.ExtendedBy] {
 			h.link(k.Checkpoint.Size, k.ExtendedBy)
 		}
@@ -223,12 +268,19 @@ func (h *history) find(size uint64) (int, bool) {
 }
 
 // link notes that the larger of two kept checkpoints extends the smaller. One
-// that two larger ones extend keeps the link to the largest.
+// that two larger ones extend keeps the link that leads to what is proven, or else
+// the link to the largest.
 func (h *history) link(size, extendedBy uint64) {
 	at, there := h.find(size)
-	if _, larger := h.find(extendedBy); there && larger && h.kept[at].ExtendedBy < extendedBy {
+	if _, larger := h.find(extendedBy); !there || !larger {
+		return
+	}
+	before := h.kept[at].ExtendedBy
+	leads, led := h.top(extendedBy) == h.proven, before > 0 && h.top(before) == h.proven
+	if leads && !led || leads == led && before < extendedBy {
 		h.kept[at].ExtendedBy = extendedBy
 	}
+	h.proven = h.top(h.proven)
 }
 
 // top follows the links up from a kept size.
@@ -242,24 +294,21 @@ func (h *history) top(size uint64) uint64 {
 	}
 }
 
-// consistent reports two kept sizes that are proven to be of one history: both
-// trees begin some third one, or one begins the other.
-func (h *history) consistent(a, b uint64) bool { return h.top(a) == h.top(b) }
-
-// prune forgets all but the largest checkpoint and the newest of the others. A
-// link over one that is forgotten leads on to what extends that.
+// prune forgets all but the largest checkpoint, the largest proven one and the newest
+// of the others. A link over one that is forgotten leads on to what extends that.
 func (h *history) prune() {
 	if len(h.kept) == 0 {
 		return
 	}
-	others := slices.Clone(h.kept[:len(h.kept)-1])
+	others := slices.DeleteFunc(slices.Clone(h.kept[:len(h.kept)-1]), func(k Kept) bool { return k.Checkpoint.Size == h.proven })
+	number := MaxCheckpoints - (len(h.kept) - len(others))
 	slices.SortFunc(others, func(a, b Kept) int {
 		return cmp.Or(cmp.Compare(b.Fresh, a.Fresh), cmp.Compare(b.Checkpoint.Size, a.Checkpoint.Size))
 	})
 	room := MaxOthers
 	for i, k := range others {
 		room -= encodedSize(k.Checkpoint)
-		if i < MaxCheckpoints-1 && room >= 0 {
+		if i < number && room >= 0 {
 			continue
 		}
 		for _, forgotten := range others[i:] {

@@ -115,20 +115,107 @@ func TestLinks(t *testing.T) {
 	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.Consistent)
 	wantRelation(t, m.Compare(log.Checkpoint(15), nil, logKey(t)), memory.NotChecked)
 	add(t, &m, kept(log, 30, 4), kept(log, 15, 3))
-	wantRelation(t, m.Compare(log.Checkpoint(15), nil, logKey(t)), memory.Consistent)
-	wantRelation(t, m.Compare(log.Checkpoint(20), nil, logKey(t)), memory.NotChecked)
+	// 15 is extended by 30, and nothing proves either to be of one history with 20.
+	wantRelation(t, m.Compare(log.Checkpoint(15), nil, logKey(t)), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(30), nil, logKey(t)), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(20), nil, logKey(t)), memory.Consistent)
 	if diff := cmp.Diff([]memory.Gap{{From: 20, To: 30}}, m.Gaps(origin)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
-	// 10 is extended by 20, and 20 by nothing that is kept: no word about 30.
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.NotChecked)
+	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.Consistent)
+	wantProven(t, &m, 20)
 	if evidence, err := m.Reconcile(origin, 20, 30, log.Root(20), log.Consistency(20, 30)); err != nil || evidence != nil {
 		t.Fatalf("got %v, %v", evidence, err)
 	}
-	wantRelation(t, m.Compare(log.Checkpoint(10), nil, logKey(t)), memory.Consistent)
+	for _, size := range []uint64{10, 15, 20, 30} {
+		wantRelation(t, m.Compare(log.Checkpoint(size), nil, logKey(t)), memory.Consistent)
+	}
+	wantProven(t, &m, 30)
 	if gaps := m.Gaps(origin); len(gaps) != 0 {
 		t.Errorf("gaps are left: %v", gaps)
 	}
+}
+
+func wantProven(t testing.TB, m *memory.Memory, size uint64) {
+	t.Helper()
+	if got := provenSize(t, m); got != size {
+		t.Errorf("the largest proven is of size %d, want %d", got, size)
+	}
+}
+
+// TestWhatIsNotProvenVouchesForNothing: a checkpoint that was taken without a proof
+// is kept, is not proven by being shown again, and is in nobody's way.
+func TestWhatIsNotProvenVouchesForNothing(t *testing.T) {
+	log := grown(t, origin, 400)
+	other := log.Fork(15)
+	for i := range 300 {
+		other.Add(fmt.Append(nil, "other", i))
+	}
+	var m memory.Memory
+	add(t, &m, kept(log, 20, 1), kept(log, 10, 0))
+	add(t, &m, kept(other, 30, 2), kept(log, 10, 0)) // it leads on from 10, and away from 20
+	add(t, &m, kept(log, 5, 3))
+	for range 2 {
+		wantProven(t, &m, 20)
+		for size, want := range map[uint64]memory.Relation{5: memory.NotChecked, 10: memory.Consistent, 20: memory.Consistent} {
+			wantRelation(t, m.Compare(log.Checkpoint(size), nil, logKey(t)), want)
+		}
+		wantRelation(t, m.Compare(other.Checkpoint(30), nil, logKey(t)), memory.NotChecked)
+		wantRelation(t, m.Compare(other.Checkpoint(30), []*tlog.SignedCheckpoint{other.Checkpoint(10)}, logKey(t)), memory.NotChecked)
+		wantRelation(t, m.Compare(log.Checkpoint(40), []*tlog.SignedCheckpoint{log.Checkpoint(20)}, logKey(t)), memory.Consistent)
+		wantRelation(t, m.Compare(log.Checkpoint(40), []*tlog.SignedCheckpoint{log.Checkpoint(10)}, logKey(t)), memory.NotChecked)
+		m = *reread(t, &m)
+	}
+	// However many of them come, and however fresh.
+	for size := uint64(31); size < 131; size++ {
+		add(t, &m, kept(other, size, int(size)))
+	}
+	wantProven(t, &m, 20)
+	if got := sizes(&m); len(got) != memory.MaxCheckpoints || got[0] != 20 || got[len(got)-1] != 130 {
+		t.Errorf("kept %v", got)
+	}
+	add(t, &m, kept(log, 25, 200), kept(log, 20, 199))
+	wantProven(t, &m, 25)
+	wantRelation(t, m.Compare(log.Checkpoint(20), nil, logKey(t)), memory.Consistent)
+}
+
+// TestDisclaim: what a memory learnt about a log that another knows is proven by
+// links to what that one holds proven, and by nothing else.
+func TestDisclaim(t *testing.T) {
+	log := grown(t, origin, 40)
+	learn := func(newest memory.Kept, proven ...memory.Kept) *memory.Memory {
+		var learned memory.Memory
+		add(t, &learned, newest, proven...)
+		learned.Disclaim()
+		return &learned
+	}
+	var m memory.Memory
+	add(t, &m, kept(log, 20, 1))
+	for _, step := range []struct {
+		learned *memory.Memory
+		proven  uint64
+	}{
+		{learn(kept(log, 30, 2)), 20},
+		{learn(kept(log, 25, 2), kept(log, 20, 1)), 25},
+		{learn(kept(log, 30, 2), kept(log, 25, 2)), 30},
+		{learn(kept(log, 35, 2), kept(log, 25, 2)), 30},
+	} {
+		if _, err := m.Merge(step.learned); err != nil {
+			t.Fatal(err)
+		}
+		wantProven(t, &m, step.proven)
+	}
+	// Somebody has to be first.
+	wantProven(t, learn(kept(log, 30, 2), kept(log, 25, 2)), 30)
+	var fresh memory.Memory
+	if _, ok := fresh.Proven(origin); ok {
+		t.Error("an empty memory holds something proven")
+	}
+	if _, err := fresh.Merge(learn(kept(log, 30, 2), kept(log, 25, 2))); err != nil {
+		t.Fatal(err)
+	}
+	add(t, &fresh, kept(log, 35, 3))
+	wantProven(t, &fresh, 30)
 }
 
 func TestReconcileFindsTheFork(t *testing.T) {
@@ -227,7 +314,8 @@ func TestWitnessTime(t *testing.T) {
 	}
 }
 
-// TestBounds: the largest and the 63 newest of the others, whatever comes.
+// TestBounds: the largest, the largest proven, and the 62 newest of the others,
+// whatever comes.
 func TestBounds(t *testing.T) {
 	log := grown(t, origin, 300)
 	var m memory.Memory
@@ -239,7 +327,7 @@ func TestBounds(t *testing.T) {
 		add(t, &m, kept(log, size, int(size)))
 	}
 	got := sizes(&m)
-	if len(got) != memory.MaxCheckpoints || got[0] != 157 || got[62] != 219 || got[63] != 300 {
+	if len(got) != memory.MaxCheckpoints || got[0] != 1 || got[1] != 158 || got[62] != 219 || got[63] != 300 {
 		t.Errorf("kept %v", got)
 	}
 	// Notes as long as notes can be are kept as far as there is room.
@@ -255,7 +343,7 @@ func TestBounds(t *testing.T) {
 	if got[len(got)-1] != 300 || len(got) < 2 {
 		t.Errorf("kept %v", got)
 	}
-	if evidence := m.Compare(long(300).Checkpoint, nil, logKey(t)); evidence.Relation != memory.Consistent {
+	if evidence := m.Compare(long(300).Checkpoint, nil, logKey(t)); evidence.Relation != memory.NotChecked {
 		t.Errorf("got %v", evidence)
 	}
 	// A log whose notes are long does not get away with another history.
@@ -281,6 +369,15 @@ func TestBounds(t *testing.T) {
 	if _, err := m.Add(kept(grown(t, "log.example/more", 1), 1, 1)); !errors.Is(err, memory.ErrFull) {
 		t.Errorf("got %v, want %v", err, memory.ErrFull)
 	}
+}
+
+func provenSize(t testing.TB, m *memory.Memory) uint64 {
+	t.Helper()
+	k, known := m.Proven(origin)
+	if !known {
+		t.Fatal("nothing is proven")
+	}
+	return k.Checkpoint.Size
 }
 
 func TestAddRefusesMistakes(t *testing.T) {
@@ -346,6 +443,9 @@ func TestNeverGoesBack(t *testing.T) {
 		}
 		if diff := cmp.Diff(sizes(&both), sizes(back)); diff != "" && !forked {
 			t.Fatalf("the order matters:\n%s", diff)
+		}
+		if forth, back := provenSize(t, &both), provenSize(t, back); forth != back && !forked {
+			t.Fatalf("the order matters: %d is proven, or %d", forth, back)
 		}
 		if k, _ := both.Largest(origin); k.Checkpoint.Size != largest {
 			t.Fatalf("largest %d, want %d", k.Checkpoint.Size, largest)
