@@ -143,20 +143,41 @@ func keepEvidence(directory, prefix string, evidence *fork.Evidence) (string, er
 // Drop gives up a withdrawal that waits in a state directory, whose signer must not
 // run: a person decides that it need not be in the log.
 func Drop(directory string, digest release.Digest) error {
+	dropped, err := drop(directory, func(one *spooled) bool { return one.prepared.Digest == digest })
+	if err == nil && len(dropped) == 0 {
+		return fmt.Errorf("no withdrawal %s waits in %s: %w", digest, directory, fs.ErrNotExist)
+	}
+	return err
+}
+
+// DropRefused is Drop for all withdrawals that the signer found refused at its last step,
+// because the authority had changed. It returns them, also where it fails half-way.
+func DropRefused(directory string) ([]release.Digest, error) {
+	return drop(directory, func(one *spooled) bool { return one.Refused != "" })
+}
+
+func drop(directory string, which func(*spooled) bool) ([]release.Digest, error) {
 	if _, err := os.Stat(filepath.Join(directory, spoolName)); err != nil {
-		return err
+		return nil, err
 	}
 	lock, err := lockDirectory(directory)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer lock.Close()
 	s, err := openSpool(directory)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if s.waiting[digest] == nil {
-		return fmt.Errorf("no withdrawal %s waits in %s: %w", digest, directory, fs.ErrNotExist)
+	dropped := []release.Digest{}
+	for _, one := range s.all() {
+		if !which(one) {
+			continue
+		}
+		if err := s.remove(one.prepared.Digest); err != nil {
+			return dropped, err
+		}
+		dropped = append(dropped, one.prepared.Digest)
 	}
-	return s.remove(digest)
+	return dropped, nil
 }

@@ -21,6 +21,7 @@ func (s *Signer) Run(ctx context.Context) error {
 		if err := s.Step(ctx); err != nil {
 			return err
 		}
+		stepped := time.Now()
 		s.run(true)
 		select {
 		case <-ctx.Done():
@@ -30,7 +31,7 @@ func (s *Signer) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-time.After(min(leastPause, s.config.Poll)):
+			case <-time.After(min(leastPause, s.config.Poll) - time.Since(stepped)):
 			}
 		}
 	}

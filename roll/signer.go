@@ -27,7 +27,7 @@ const (
 	// signed within seconds.
 	DefaultPoll = 5 * time.Second
 	// leastPause is between two steps that hand-ins ask for.
-	leastPause = 250 * time.Millisecond
+	leastPause = time.Second
 	// catchUpTimeout bounds how long a hand-in waits for a newer state of the log.
 	catchUpTimeout = 15 * time.Second
 	// retryAfter is how long a submission that failed is not tried again.
@@ -40,6 +40,8 @@ const (
 	// rollDeadline is how long a roll may take from being due until it is in the log
 	// before an alarm is raised.
 	rollDeadline = 5 * time.Minute
+	// logLarge is the part of what is followed at most of which an alarm is raised.
+	logLarge = 0.8
 	// leastCheckpointAge is twice the interval at which a log that does not grow has its
 	// checkpoint cosigned again.
 	leastCheckpointAge = 10 * time.Minute
@@ -127,6 +129,7 @@ type Signer struct {
 	// handed wakes Run after a withdrawal was handed in, behind before one is refused of
 	// which the log may hold more.
 	handed, behind chan struct{}
+	strangers      chan struct{} // holds one for each that waits; see maxStrangers
 	running        bool          // Run steps
 	ended          chan struct{} // closed when the step under way, or the next one, ends
 	// submissions are attempts to submit a withdrawal or a roll that are under way.
@@ -162,7 +165,7 @@ func Open(config Config) (*Signer, error) {
 		return nil, err
 	}
 	s := &Signer{config: config, lock: lock, products: products{}, retry: map[string]time.Time{}, refused: map[string]*refusedRoll{},
-		sending: map[string]*submission{}, due: map[string]time.Time{}, handed: make(chan struct{}, 1), behind: make(chan struct{}, 1), ended: make(chan struct{}),
+		sending: map[string]*submission{}, due: map[string]time.Time{}, handed: make(chan struct{}, 1), behind: make(chan struct{}, 1), strangers: make(chan struct{}, maxStrangers), ended: make(chan struct{}),
 		alarms: alarms{logger: config.Logger, raised: map[alarmKey]*raised{}}}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, lock.Close())

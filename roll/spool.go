@@ -18,8 +18,17 @@ import (
 const (
 	spoolName = "withdrawals"
 	// MaxSpooled is how many withdrawals wait at most. Every one was admissible when
-	// it was handed in, so only holders of withdraw keys can fill the spool.
-	MaxSpooled = 256
+	// it was handed in, so only holders of withdraw keys can fill the spool; with a key
+	// of one product, no more of it than maxOfProduct.
+	MaxSpooled, maxOfProduct = 256, 64
+	// maxRefused is how many may have been refused since, for the authority has changed.
+	// They count for themselves, so that a key that was taken out of the authority keeps
+	// out nobody who is in it; twice as many as may wait, since all those that wait are
+	// refused at once.
+	maxRefused, maxRefusedOfProduct = 2 * MaxSpooled, 2 * maxOfProduct
+	// maxFiles is how many files there are at most: the last of those refused were
+	// taken when less than so many were.
+	maxFiles = maxRefused + MaxSpooled
 	// maxSpoolFile bounds a spool file in bytes: an envelope in base64 with its time.
 	maxSpoolFile = 2*release.MaxEntry + 4096
 )
@@ -35,8 +44,10 @@ type spooled struct {
 	HandedIn time.Time `json:"handedIn"`
 	// Size is how far the log was followed when it was handed in; never 0, since
 	// without its target it would not have been taken.
-	Size     uint64 `json:"size"`
-	Envelope []byte `json:"envelope"`
+	Size uint64 `json:"size"`
+	// Refused is the code of refusal, for those who find the file without the log.
+	Refused  release.Code `json:"refused,omitempty"`
+	Envelope []byte       `json:"envelope"`
 
 	prepared *register.Prepared
 	stated   *release.Withdrawal
@@ -67,8 +78,8 @@ func openSpool(directory string) (*spool, error) {
 		if !ours || err != nil {
 			continue // what a crash left half made, or a person put there
 		}
-		if len(s.waiting) >= MaxSpooled {
-			return nil, fmt.Errorf("%s holds more than %d withdrawals", s.directory, MaxSpooled)
+		if len(s.waiting) >= maxFiles {
+			return nil, fmt.Errorf("%s holds more than %d withdrawals", s.directory, maxFiles)
 		}
 		one, err := s.read(digest)
 		if err != nil {
@@ -120,17 +131,55 @@ func readWithdrawal(envelope []byte) (*register.Prepared, *release.Withdrawal, e
 	return prepared, stated, nil
 }
 
-// put makes a withdrawal durable. Of one that waits already the first time stands.
+// put makes a withdrawal durable.
 func (s *spool) put(one *spooled) error {
-	data, err := json.Marshal(one)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(s.path(one.prepared.Digest), append(data, '\n'), privateMode); err != nil {
+	if err := s.write(one); err != nil {
 		return err
 	}
 	s.waiting[one.prepared.Digest] = one
 	return nil
+}
+
+func (s *spool) write(one *spooled) error {
+	data, err := json.Marshal(one)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(s.path(one.prepared.Digest), append(data, '\n'), privateMode)
+}
+
+// mark keeps in the file of a withdrawal whether it is refused.
+func (s *spool) mark(one *spooled) error {
+	var code release.Code
+	if one.refusal != nil {
+		code = one.refusal.Code
+	}
+	if code == one.Refused {
+		return nil
+	}
+	marked := *one
+	marked.Refused = code
+	if err := s.write(&marked); err != nil {
+		return err
+	}
+	one.Refused = code
+	return nil
+}
+
+// full reports whether no withdrawal of a product is taken.
+func (s *spool) full(product string) bool {
+	var wait, refused, waitOf, refusedOf int
+	for _, one := range s.waiting {
+		count, of := &wait, &waitOf
+		if one.refusal != nil {
+			count, of = &refused, &refusedOf
+		}
+		*count++
+		if one.stated.Product == product {
+			*of++
+		}
+	}
+	return wait >= MaxSpooled || waitOf >= maxOfProduct || refused >= maxRefused || refusedOf >= maxRefusedOfProduct
 }
 
 // remove forgets a withdrawal that is in the log, or is given up. If the file stays it

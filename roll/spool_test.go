@@ -1,7 +1,6 @@
 package roll_test
 
 import (
-	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,27 +28,6 @@ func TestHandedInTwice(t *testing.T) {
 	}
 	if waiting := b.signer.Status().Withdrawals; len(waiting) != 1 {
 		t.Errorf("got %+v", waiting)
-	}
-}
-
-// TestFull: so many withdrawals wait and no more, and every one is there after a restart.
-func TestFull(t *testing.T) {
-	b := newBench(t)
-	_, _, approved := b.Recipe()
-	b.step()
-	for range roll.MaxSpooled {
-		entry, _ := b.Sign(b.Withdrawal(approved))
-		if _, err := b.signer.Hand(b.t.Context(), entry); err != nil {
-			t.Fatal(err)
-		}
-	}
-	entry, _ := b.Sign(b.Withdrawal(approved))
-	if _, err := b.signer.Hand(b.t.Context(), entry); !errors.Is(err, roll.ErrFull) {
-		t.Errorf("got %v, want ErrFull", err)
-	}
-	b.restart()
-	if waiting := b.signer.Status().Withdrawals; len(waiting) != roll.MaxSpooled {
-		t.Errorf("got %d after a restart, want %d", len(waiting), roll.MaxSpooled)
 	}
 }
 

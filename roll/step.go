@@ -107,6 +107,9 @@ func (s *Signer) judgeLog(now time.Time) {
 		}
 		s.alarms.raise(now, alarmKey{code: AlarmVoid}, false, fmt.Sprintf("%d void entries, which have no effect", void))
 	}
+	if filled := s.follower.Filled(); filled >= logLarge {
+		s.alarms.raise(now, alarmKey{code: AlarmLogLarge}, false, fmt.Sprintf("the log, of %d entries, fills %.0f %% of what is followed at most: raise --max-entries and --max-bytes, or go on in a successor log, before it is full", state.Size(), 100*filled))
+	}
 	if fresh := s.follower.Fresh(); now.Sub(fresh) > s.config.MaxCheckpointAge {
 		s.alarms.raise(now, alarmKey{code: AlarmCheckpointOld}, true, fmt.Sprintf("the newest checkpoint, of size %d, was last cosigned by a quorum at %s", s.checkpoint().Size, release.FormatTime(fresh)))
 	}

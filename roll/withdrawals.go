@@ -19,8 +19,8 @@ const maxSubmissions = 8
 // ErrNotReady says that the log has not been followed yet: nothing can be judged.
 var ErrNotReady = errors.New("the log has not been read yet: hand it in again in a moment")
 
-// ErrFull says that MaxSpooled withdrawals wait already.
-var ErrFull = fmt.Errorf("%d withdrawals wait already", MaxSpooled)
+// ErrFull says that as many withdrawals wait already, or were refused, as may.
+var ErrFull = fmt.Errorf("%d withdrawals of the product wait already, or %d together; or %d of the product are refused since the authority changed, or %d together, and wait to be dropped", maxOfProduct, MaxSpooled, maxRefusedOfProduct, maxRefused)
 
 // BehindError says that a withdrawal names what the log may hold, and that the log could
 // not be read as far as that: it may be handed in again once it can. It is what a refusal
@@ -41,100 +41,13 @@ func (e *BehindError) Unwrap() error { return e.Refusal }
 // CodeProductNotSigned: a withdrawal of a product that this roll signer does not sign.
 const CodeProductNotSigned release.Code = "product-not-signed"
 
-// Hand takes a withdrawal, the bytes of its envelope. Nil: it is on disk and will be
-// submitted, or the log holds it already. The error is a *release.Refusal where it is
-// not admissible now, a *BehindError, ErrNotReady, ErrFull, or one of the disk.
-//
-// What it withdraws, or the authority, may have been logged a moment ago: before that
-// is a refusal, a Signer that runs looks at the log again, as long as ctx allows and for
-// at most catchUpTimeout. If the log cannot be read then, it is a *BehindError.
+// Hand is Read and Take.
 func (s *Signer) Hand(ctx context.Context, envelope []byte) (rollremote.Withdrawal, error) {
-	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
-	defer cancel()
-	taken, err := s.hand(envelope)
-	// The step that is under way may have begun before.
-	for range 2 {
-		if !mayBeLogged(err) || !s.catchUp(ctx) {
-			break
-		}
-		taken, err = s.hand(envelope)
-	}
-	if mayBeLogged(err) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.failing || ctx.Err() != nil {
-			return taken, &BehindError{s.checkpoint().Size, err}
-		}
-	}
-	return taken, err
-}
-
-// mayBeLogged reports whether a newer state of the log may know what a refusal calls
-// unknown.
-func mayBeLogged(err error) bool {
-	code := release.CodeOf(err)
-	return code == register.CodeTargetNotLogged || code == register.CodeAuthorityNotInForce
-}
-
-// catchUp waits for the end of a step; false if none comes.
-func (s *Signer) catchUp(ctx context.Context) bool {
-	s.mu.Lock()
-	running, ended := s.running, s.ended
-	s.mu.Unlock()
-	if !running {
-		return false
-	}
-	select {
-	case s.behind <- struct{}{}:
-	default:
-	}
-	select {
-	case <-ended:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (s *Signer) hand(envelope []byte) (rollremote.Withdrawal, error) {
-	prepared, stated, err := readWithdrawal(envelope)
+	h, err := s.Read(envelope)
 	if err != nil {
 		return rollremote.Withdrawal{}, err
 	}
-	if !slices.Contains(s.config.Products, stated.Product) {
-		return rollremote.Withdrawal{}, release.Refuse(CodeProductNotSigned, "predicate.product", stated.Product, "a product whose rolls are signed here")
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.checkpoint() == nil {
-		return rollremote.Withdrawal{}, ErrNotReady
-	}
-	known, ok := s.find(prepared.Digest)
-	// That the log holds it is worth nothing after a restart while the checkpoint which
-	// shows that is not on disk: then it is spooled, too.
-	if ok && (known.State != rollremote.StateLogged || s.durable(prepared.Digest)) {
-		return known, nil
-	}
-	now := s.now()
-	if !ok {
-		if err := s.judgeWithdrawal(prepared, now); err != nil {
-			return rollremote.Withdrawal{}, err
-		}
-	}
-	if len(s.spool.waiting) >= MaxSpooled {
-		return rollremote.Withdrawal{}, ErrFull
-	}
-	one := &spooled{HandedIn: now, Size: s.checkpoint().Size, Envelope: slices.Clone(envelope), prepared: prepared, stated: stated}
-	if err := s.spool.put(one); err != nil {
-		s.config.Logger.Error("a withdrawal could not be kept", "digest", prepared.Digest, "error", err)
-		return rollremote.Withdrawal{}, err
-	}
-	s.config.Logger.Info("a withdrawal was handed in", "digest", prepared.Digest, "product", stated.Product, "target", stated.Target, "reason", stated.Reason)
-	select {
-	case s.handed <- struct{}{}:
-	default:
-	}
-	return s.tell(one), nil
+	return s.Take(ctx, h)
 }
 
 // judgeWithdrawal judges a withdrawal as the log would now; mu is held.
@@ -203,6 +116,9 @@ func (s *Signer) judgeSpool(now time.Time) {
 				continue
 			}
 			one.refusal = refusal
+		}
+		if err := s.spool.mark(one); err != nil {
+			s.alarms.raise(now, alarmKey{code: AlarmState, product: product}, true, err.Error())
 		}
 		key := alarmKey{AlarmWithdrawalOverdue, product, digest}
 		// A clock that went back does not gain time.

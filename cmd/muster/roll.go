@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -136,17 +137,27 @@ func describeDifferences(p *page, differences []roll.Difference) {
 
 func (a *app) rollDropCommand() *cobra.Command {
 	var directory string
+	var refused bool
 	cmd := &cobra.Command{
-		Use:   "drop DIGEST --state DIR",
-		Short: "give up a withdrawal that waits in a stopped roll signer",
+		Use:   "drop {DIGEST | --refused} --state DIR",
+		Short: "give up withdrawals that wait in a stopped roll signer",
 		Long: `Gives up a withdrawal that was handed to a roll signer and is not in the log, so that
 rolls go on without it: what it withdraws stays live. The roll signer of DIR must be
 stopped. Nobody needs this whose log is honest: sign the withdrawal again instead,
-under the authority now in force, and the old one is given up by itself.`,
-		Args: arguments(cobra.ExactArgs(1)),
+under the authority now in force, and the old one is given up by itself.
+
+With --refused it gives up all those that no log takes any more, because the authority
+changed before they were in it: for after a withdraw key was stolen, and taken out.`,
+		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := required(cmd, "state"); err != nil {
 				return err
+			}
+			if refused != (len(args) == 0) {
+				return usage(cmd, errors.New("want the digest of a withdrawal, or --refused"))
+			}
+			if refused {
+				return a.rollDropRefused(directory)
 			}
 			digest, err := release.ParseDigest(args[0])
 			if err != nil {
@@ -159,7 +170,19 @@ under the authority now in force, and the old one is given up by itself.`,
 		},
 	}
 	cmd.Flags().StringVar(&directory, "state", "", "the roll signer's state `DIR`")
+	cmd.Flags().BoolVar(&refused, "refused", false, "give up all that were refused since the authority changed")
 	return cmd
+}
+
+func (a *app) rollDropRefused(directory string) error {
+	dropped, err := roll.DropRefused(directory)
+	for _, digest := range dropped {
+		a.say("given up: withdrawal %s", digest)
+	}
+	if err != nil {
+		return err
+	}
+	return a.print(map[string][]release.Digest{"dropped": dropped}, func(p *page) { p.line("given up: %s", count(len(dropped), "refused withdrawal")) })
 }
 
 // keysOf reads the private keys of a command.

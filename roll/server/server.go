@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/muster-log/muster/release"
@@ -27,21 +26,33 @@ const (
 	idleTimeout   = time.Minute
 	stopTimeout   = 10 * time.Second
 	maxHeader     = 16 << 10
-	// burst and perSecond bound how many withdrawals are judged: each costs some
-	// signature checks. People hand in a few.
+	// maxReading bounds the bodies that are parsed, and the signatures that are verified,
+	// at once: the rest of the machine is for following the log.
+	maxReading = 4
+	// checked bounds, in a second, the withdrawals whose signatures are verified: their
+	// key ids must be those of a withdraw role, which everybody can read in the log.
+	checked = 200
+	// burst and perSecond bound the withdrawals that are judged by the log's rules and
+	// written: those are signed by a withdraw key, and people hand in a few.
 	burst, perSecond = 20, 5
 )
 
-// Server is a Signer's door. It bounds what it reads, and how many withdrawals are
-// judged; everything else is the Signer's.
+// Server is a Signer's door. It bounds how many connections there are, what it reads, and
+// how many withdrawals are judged, each part of that after what is cheaper: who sends what
+// nobody signed takes no place of those who have signatures. Everything else is the
+// Signer's.
 type Server struct {
-	signer *roll.Signer
-	logger *slog.Logger
-	mux    *http.ServeMux
-
-	mu     sync.Mutex
-	tokens float64
-	filled time.Time
+	signer      *roll.Signer
+	logger      *slog.Logger
+	mux         *http.ServeMux
+	connections connections
+	reading     chan struct{} // holds one for each that is being read
+	checks      bucket
+	taken       bucket
+	// ahead is taken of those that name an authority which is not read yet: what the
+	// keys in force signed for another log, which everybody can read there, names one,
+	// too.
+	ahead bucket
 }
 
 // New makes the door of a Signer, which must stay open as long as it serves. logger may
@@ -50,7 +61,8 @@ func New(signer *roll.Signer, logger *slog.Logger) *Server {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{signer: signer, logger: logger, mux: http.NewServeMux(), tokens: burst}
+	s := &Server{signer: signer, logger: logger, mux: http.NewServeMux(), connections: connections{most: maxConnections, open: map[net.Conn]*connection{}},
+		reading: make(chan struct{}, maxReading), checks: bucket{burst: checked, perSecond: checked}, taken: bucket{burst: burst, perSecond: perSecond}, ahead: bucket{burst: burst, perSecond: perSecond}}
 	s.mux.HandleFunc("/withdrawals", s.only(http.MethodPost, s.hand))
 	s.mux.HandleFunc("/withdrawals/{digest}", s.only(http.MethodGet, s.withdrawal))
 	s.mux.HandleFunc("/status", s.only(http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, signer.Status()) }))
@@ -71,7 +83,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers on a listener until the context ends, and closes it.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+		MaxHeaderBytes: maxHeader, ConnState: s.connections.changed, ConnContext: s.connections.context, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
 	stopped := make(chan error, 1)
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -103,11 +115,6 @@ func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusUnsupportedMediaType, codeContentType, "want the content type "+remote.MediaType)
 		return
 	}
-	if !s.take() {
-		w.Header().Set("Retry-After", "1")
-		s.fail(w, http.StatusTooManyRequests, codeBusy, "too many withdrawals at once: hand it in again in a second")
-		return
-	}
 	envelope, err := io.ReadAll(http.MaxBytesReader(w, r.Body, release.MaxEntry))
 	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		s.fail(w, http.StatusRequestEntityTooLarge, release.CodeEntrySize, "want an envelope of at most "+strconv.FormatInt(tooLong.Limit, 10)+" bytes")
@@ -117,17 +124,65 @@ func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusRequestTimeout, codeBody, "the body did not arrive")
 		return
 	}
-	taken, err := s.signer.Hand(r.Context(), envelope)
+	handed, err := s.read(r.Context(), envelope)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	if !handed.Known() && handed.Promising() {
+		judged := &s.taken
+		if !handed.InForce() {
+			judged = &s.ahead
+		}
+		if !judged.take(time.Now()) {
+			s.refuse(w, errBusy)
+			return
+		}
+		s.connections.signed(r.Context())
+	}
+	taken, err := s.signer.Take(r.Context(), handed)
+	switch {
+	case err != nil:
+		s.refuse(w, err)
+	case taken.State == remote.StateLogged:
+		s.answer(w, http.StatusOK, taken)
+	default:
+		s.answer(w, http.StatusAccepted, taken)
+	}
+}
+
+// errBusy says that more withdrawals are handed in than are judged.
+var errBusy = errors.New("too many withdrawals at once: hand it in again in a second")
+
+// read reads a withdrawal and verifies its signatures where they could count.
+func (s *Server) read(ctx context.Context, envelope []byte) (*roll.HandIn, error) {
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return nil, errBusy // nobody waits for the answer
+	}
+	handed, err := s.signer.Read(envelope)
+	if err != nil || handed.Known() || !handed.Promising() {
+		return handed, err
+	}
+	if !s.checks.take(time.Now()) {
+		return nil, errBusy
+	}
+	return handed, handed.Verify()
+}
+
+// refuse answers why a withdrawal was not taken.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
 	refusal, refused := errors.AsType[*release.Refusal](err)
 	behind, isBehind := errors.AsType[*roll.BehindError](err)
 	switch {
+	case errors.Is(err, errBusy):
+		w.Header().Set("Retry-After", "1")
+		s.fail(w, http.StatusTooManyRequests, codeBusy, err.Error())
 	case isBehind: // holds a refusal, too
 		w.Header().Set("Retry-After", "5")
 		s.fail(w, http.StatusServiceUnavailable, codeBehind, behind.Error())
-	case err == nil && taken.State == remote.StateLogged:
-		s.answer(w, http.StatusOK, taken)
-	case err == nil:
-		s.answer(w, http.StatusAccepted, taken)
 	case refused:
 		s.problem(w, problem{Status: statusOf(refusal.Code), Code: refusal.Code, Detail: refusal.Error(), Member: refusal.Member, Got: refusal.Got, Want: refusal.Want})
 	case errors.Is(err, roll.ErrNotReady):
@@ -166,20 +221,4 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		Ready  bool         `json:"ready"`
 		Alarms []roll.Alarm `json:"alarms"`
 	}{status.Ready, status.Alarms})
-}
-
-// take takes one of the tokens by which withdrawals are judged.
-func (s *Server) take() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	if !s.filled.IsZero() {
-		s.tokens = min(burst, s.tokens+now.Sub(s.filled).Seconds()*perSecond)
-	}
-	s.filled = now
-	if s.tokens < 1 {
-		return false
-	}
-	s.tokens--
-	return true
 }

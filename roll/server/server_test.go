@@ -2,8 +2,12 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -217,20 +221,130 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestBusy: of many withdrawals at once not all are judged.
-func TestBusy(t *testing.T) {
+// TestFlood: what nobody signed, or a stranger, and what is known already takes nobody's
+// place, however much of it comes.
+func TestFlood(t *testing.T) {
 	d := newDoor(t)
-	busy := 0
-	for range 40 {
-		response, _ := d.ask(http.MethodPost, "/withdrawals", rollremote.MediaType, []byte("hello"))
-		if response.StatusCode == http.StatusTooManyRequests {
-			busy++
-			if response.Header.Get("Retry-After") == "" {
-				t.Error("does not say when to try again")
+	_, model, approved := d.Recipe()
+	d.step()
+	known := d.entry(model, nil)
+	for name, flood := range map[string]struct {
+		body   []byte
+		status int
+	}{
+		"no envelope":           {[]byte("hello"), http.StatusBadRequest},
+		"a stranger's":          {d.entry(approved, nil, "nobody"), http.StatusForbidden},
+		"a key of another role": {d.entry(approved, nil, "ci"), http.StatusForbidden},
+		"of another product":    {d.entry(approved, func(w *release.Withdrawal) { w.Product = "acme/other" }), http.StatusUnprocessableEntity},
+		"of what was no log's":  {d.entry(approved, func(w *release.Withdrawal) { w.Authority = model }), http.StatusConflict},
+		"handed in already":     {known, http.StatusAccepted},
+	} {
+		for range 2 * 20 {
+			response, body := d.ask(http.MethodPost, "/withdrawals", rollremote.MediaType, flood.body)
+			if response.StatusCode != flood.status {
+				t.Fatalf("%s: got %d %s, want %d", name, response.StatusCode, body, flood.status)
 			}
 		}
 	}
-	if busy == 0 {
-		t.Error("40 withdrawals at once were all judged")
+	if response, body := d.ask(http.MethodPost, "/withdrawals", rollremote.MediaType, d.entry(approved, nil)); response.StatusCode != http.StatusAccepted {
+		t.Errorf("the withdrawal: got %d %s", response.StatusCode, body)
+	}
+}
+
+// TestBusy: of many withdrawals at once not all are judged, not of those that a withdraw
+// key signed either; and those under an authority that is not read yet do not keep out
+// those under the one in force.
+func TestBusy(t *testing.T) {
+	d := newDoor(t)
+	_, _, approved := d.Recipe()
+	d.step()
+	for name, change := range map[string]func(*release.Withdrawal){"ahead": func(w *release.Withdrawal) { w.Authority = release.Digest{7} }, "in force": nil} {
+		busy, judged := 0, 0
+		for range 40 {
+			response, body := d.ask(http.MethodPost, "/withdrawals", rollremote.MediaType, d.entry(approved, change))
+			switch response.StatusCode {
+			case http.StatusTooManyRequests:
+				busy++
+				if response.Header.Get("Retry-After") != "1" || !bytes.Contains(body, []byte(`"code":"busy"`)) {
+					t.Errorf("%s: got %v %s", name, response.Header, body)
+				}
+			case http.StatusAccepted, http.StatusConflict:
+				judged++
+			default:
+				t.Fatalf("%s: got %d %s", name, response.StatusCode, body)
+			}
+		}
+		if busy == 0 || judged < 20 {
+			t.Errorf("%s: %d of 40 withdrawals at once were judged, want 20 and a few", name, judged)
+		}
+	}
+}
+
+// TestForged: signatures that are not those of the keys they name are refused, and are no
+// withdrawals that are judged.
+func TestForged(t *testing.T) {
+	d := newDoor(t)
+	_, _, approved := d.Recipe()
+	d.step()
+	envelope, err := release.ParseEnvelope(d.entry(approved, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope.Signatures[0].Sig[0] ^= 1
+	forged, err := envelope.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * 20 {
+		if response, body := d.ask(http.MethodPost, "/withdrawals", rollremote.MediaType, forged); response.StatusCode != http.StatusForbidden || !bytes.Contains(body, []byte(`"signature-invalid"`)) {
+			t.Fatalf("got %d %s", response.StatusCode, body)
+		}
+	}
+	if response, body := d.ask(http.MethodPost, "/withdrawals", rollremote.MediaType, d.entry(approved, nil)); response.StatusCode != http.StatusAccepted {
+		t.Errorf("the withdrawal: got %d %s", response.StatusCode, body)
+	}
+}
+
+// TestConnections: there are not more of them than there may be; one more is answered, and
+// one that is quiet gives way.
+func TestConnections(t *testing.T) {
+	d := newDoor(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- server.New(d.signer, nil).Serve(ctx, listener) }()
+	defer func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	const most, more = 256, 40
+	var quiet []net.Conn
+	for range most + more {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		quiet = append(quiet, conn)
+	}
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if answer, err := io.ReadAll(conn); err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) {
+		t.Errorf("got %q, %v", answer, err)
+	}
+	for i, conn := range quiet[:more] { // the oldest ones
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("connection %d of %d is kept", i, len(quiet))
+		}
 	}
 }
