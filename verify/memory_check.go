@@ -48,6 +48,9 @@ func (j *judgement) consistency() finding {
 	switch j.comparison.Relation {
 	case memory.FirstSeen:
 		found = "first-seen: nothing is remembered of this log"
+		if _, known := j.memory.Logs.Largest(j.bundle.Origin); known {
+			found = "first-seen: what is remembered of this log was too old to begin with, and is not contradicted"
+		}
 	case memory.Consistent:
 		largest, _ := j.memory.Logs.Largest(j.bundle.Origin)
 		proven, _ := j.memory.Logs.Proven(j.bundle.Origin)

@@ -37,8 +37,10 @@ func (j *judgement) learn() *Memory {
 	if _, err := learned.Logs.Add(j.keep(j.checkpoint, j.tally.Fresh), proven...); err != nil {
 		return &Memory{} // cannot be: the bundle's form has one origin, and room is for one log
 	}
-	if j.comparison.Relation != memory.FirstSeen {
-		learned.Logs.Disclaim() // what the links do not prove, nothing does
+	// What the links do not prove, nothing does; but the first that is fresh is where
+	// to begin. A stale one would be in the way of all that are not proven to extend it.
+	if _, stale := j.missing([]Code{CodeCheckpointAge}); stale || j.comparison.Relation != memory.FirstSeen {
+		learned.Logs.Disclaim()
 	}
 	for _, evidence := range j.evidence {
 		learned.Logs.Accuse(evidence) // cannot fail: its log is remembered now

@@ -176,10 +176,22 @@ func TestAStaleCheckpointStopsNobody(t *testing.T) {
 		wantFail(t, c.see(old), verify.CodeCheckpointAge)
 		wantPass(t, c.see(honest))
 	}
+	// Nor is it where a memory begins, whoever comes first.
+	late := s.client()
+	for range 2 {
+		wantFail(t, late.see(old), verify.CodeCheckpointAge)
+	}
+	wantFail(t, late.see(s.forkAt(8, 10).at(10)), verify.CodeConsistency)
+	late = s.client()
+	wantFail(t, late.see(old), verify.CodeCheckpointAge)
 	s.padded(60)
-	wantPass(t, c.see(s.at(60, 40)))
-	wantPass(t, c.see(s.at(60)))
-	wantPass(t, c.see(honest))
+	for _, c := range []*client{c, late} {
+		wantPass(t, c.see(honest))
+		wantPass(t, c.see(s.at(60, 40)))
+		wantPass(t, c.see(s.at(60)))
+		wantPass(t, c.see(honest))
+		wantFail(t, c.see(old), verify.CodeCheckpointAge)
+	}
 }
 
 // forkAt has the log tell another history from a size on.

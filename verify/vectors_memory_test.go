@@ -58,6 +58,7 @@ func memoryVectors(t *testing.T, add func(name string, v vector)) {
 	s = newSite(t).standard()
 	stale := s.at(4)
 	s.clock = s.clock.Add(3 * day)
+	of("memory-too-old-to-begin-with", s.client(), stale)
 	c = s.client()
 	c.see(s.at(4))
 	back := *s

@@ -14,7 +14,7 @@ import (
 type Relation string
 
 const (
-	// FirstSeen: nothing is remembered of the log.
+	// FirstSeen: it contradicts nothing kept, and nothing kept of the log is proven.
 	FirstSeen Relation = "first-seen"
 	// Consistent: it contradicts nothing kept, and its tree and that of the
 	// largest proven one are proven to be of one history.
@@ -64,7 +64,7 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 	for _, evidence := range h.evidence {
 		note(evidence, nil)
 	}
-	largest := h.measure()
+	largest := h.proven
 	for _, known := range append(slices.Clone(anchors), checkpoint) {
 		if at, there := h.find(known.Size); there {
 			kept := h.kept[at].Checkpoint
@@ -85,6 +85,8 @@ func (m *Memory) Compare(checkpoint *tlog.SignedCheckpoint, anchors []*tlog.Sign
 	switch {
 	case contradicts:
 		result.Relation = Contradiction
+	case largest == 0:
+		result.Relation = FirstSeen
 	case proven, checkpoint.Size == 0:
 		result.Relation = Consistent
 	default:

@@ -81,13 +81,15 @@ func (m *Memory) read(v strictjson.Value) error {
 		}
 		h.kept[i].ExtendedBy = h.kept[at].Checkpoint.Size
 	}
-	at := v.Member("proven").Uint()
-	if at >= uint64(len(h.kept)) {
-		return fmt.Errorf("proven: got %d, want the number of a checkpoint", at)
-	}
-	h.proven = h.kept[at].Checkpoint.Size
-	if h.top(h.proven) != h.proven {
-		return fmt.Errorf("proven: got %d, which another checkpoint extends", at)
+	if proven := v.Member("proven"); proven.Exists() {
+		at := proven.Uint()
+		if at >= uint64(len(h.kept)) {
+			return fmt.Errorf("proven: got %d, want the number of a checkpoint", at)
+		}
+		h.proven = h.kept[at].Checkpoint.Size
+		if h.top(h.proven) != h.proven {
+			return fmt.Errorf("proven: got %d, which another checkpoint extends", at)
+		}
 	}
 	for i, element := range v.Member("evidence").Elements() {
 		evidence, err := fork.Parse([]byte(element.Raw()))
@@ -132,9 +134,13 @@ func (m *Memory) Marshal() ([]byte, error) {
 			out = append(separate(out, n), data...)
 		}
 		out = append(out, `],"origin":`...)
-		out = append(strictjson.AppendString(out, origin), `,"proven":`...)
-		proven, _ := h.find(h.measure())
-		out = append(strconv.AppendInt(out, int64(proven), 10), '}')
+		out = strictjson.AppendString(out, origin)
+		if h.proven > 0 {
+			at, _ := h.find(h.proven)
+			out = append(out, `,"proven":`...)
+			out = strconv.AppendInt(out, int64(at), 10)
+		}
+		out = append(out, '}')
 	}
 	out = append(out, ']')
 	if len(out) > MaxSize {

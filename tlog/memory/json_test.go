@@ -56,7 +56,6 @@ func TestStrict(t *testing.T) {
 		{"a link out", `"extendedBy":1`, `"extendedBy":2`},
 		{"proven beside the list", `"proven":1`, `"proven":2`},
 		{"proven, and extended", `"proven":1`, `"proven":0`},
-		{"nothing proven", `,"proven":1`, ``},
 		{"a time as text", `"fresh":`, `"fresh":"`},
 		{"another origin", `"origin":"log.example/acme"`, `"origin":"log.example/acmf"`},
 		{"another size", `acme\n7\n`, `acme\n2\n`},

@@ -8,8 +8,8 @@
 // each log it keeps these two and the newest others by fresh time, 64 in all, so
 // that it stays small whatever a log does.
 //
-// The checkpoint of a log that is remembered first counts as proven: somebody has to
-// be first. Every other one is proven if proofs lead from it to the largest proven
+// The checkpoint of a log that is remembered first counts as proven, unless whoever
+// learnt it disclaims that: somebody has to be first. Every other one is proven if proofs lead from it to the largest proven
 // one, or from that to it, when it takes that place. One that nothing proves is kept
 // to be compared with, and vouches for nothing, not for itself when it is shown again.
 //
@@ -71,7 +71,7 @@ type Memory struct {
 // history is what is remembered of one log.
 type history struct {
 	kept     []Kept           // by size, which no two share
-	proven   uint64           // size of the largest proven one, which nothing kept is proven to extend; 0: disclaimed
+	proven   uint64           // size of the largest proven one, which nothing kept is proven to extend; 0: none is
 	evidence []*fork.Evidence // by accused: the log first, then by witness
 }
 
@@ -109,29 +109,22 @@ func (m *Memory) Largest(origin string) (Kept, bool) {
 
 // Proven returns the largest checkpoint of a log that is proven to be of one history
 // with the first that was remembered. All that is proven is of one history with it.
+// False: nothing is.
 func (m *Memory) Proven(origin string) (Kept, bool) {
-	if h := m.logs[origin]; h != nil && len(h.kept) > 0 {
-		at, _ := h.find(h.measure())
+	if h := m.logs[origin]; h != nil && h.proven > 0 {
+		at, _ := h.find(h.proven)
 		return h.kept[at], true
 	}
 	return Kept{}, false
 }
 
-// Disclaim takes back that anything in this memory is proven but by its links: for
-// what is learnt and to be merged into a memory that knows the logs already. Of a
-// log that it does not know, the largest counts as proven then.
+// Disclaim takes back that anything in this memory counts as proven: for what is
+// learnt and to be merged into a memory that knows the logs already, and holds proven
+// then what the links lead to; and for what is no good beginning.
 func (m *Memory) Disclaim() {
 	for _, h := range m.logs {
 		h.proven = 0
 	}
-}
-
-// measure returns the size of the largest proven checkpoint.
-func (h *history) measure() uint64 {
-	if h.proven == 0 && len(h.kept) > 0 {
-		return h.top(h.kept[len(h.kept)-1].Checkpoint.Size)
-	}
-	return h.proven
 }
 
 // Newest returns the newest fresh time of all logs, in POSIX seconds; 0: none.
@@ -170,7 +163,7 @@ func (m *Memory) of(origin string) (*history, error) {
 }
 
 // Add remembers a checkpoint with its fresh time, and checkpoints (anchors) that
-// its tree is proven to begin with. Where something is remembered of the log, it is
+// its tree is proven to begin with. Where something of the log is proven, it is
 // proven if one of them is the largest proven one. The caller has checked signatures, quorums and
 // proofs. What contradicts something kept is not kept; the contradiction is, and
 // is returned. The error is ErrFull, or about the caller's mistake.
@@ -180,7 +173,7 @@ func (m *Memory) Add(newest Kept, proven ...Kept) ([]*fork.Evidence, error) {
 	}
 	origin := newest.Checkpoint.Origin
 	learned := &history{}
-	if m.logs[origin] == nil {
+	if h := m.logs[origin]; h == nil || h.proven == 0 {
 		learned.proven = newest.Checkpoint.Size
 	}
 	for _, k := range append(slices.Clone(proven), newest) {
@@ -246,7 +239,6 @@ func (m *Memory) merge(origin string, other *history, trusted []tlog.VerifierKey
 	if !refused[other.proven] {
 		h.proven = max(h.proven, other.proven)
 	}
-	h.proven = h.measure()
 	// From the largest down: where a link leads is known before it is chosen.
 	for _, k := range slices.Backward(other.kept) {
 		if k.ExtendedBy > 0 && !refused[k.Checkpoint.Size] && !refused[k.ExtendedBy] {
@@ -280,7 +272,9 @@ func (h *history) link(size, extendedBy uint64) {
 	if leads && !led || leads == led && before < extendedBy {
 		h.kept[at].ExtendedBy = extendedBy
 	}
-	h.proven = h.top(h.proven)
+	if h.proven > 0 {
+		h.proven = h.top(h.proven)
+	}
 }
 
 // top follows the links up from a kept size.

@@ -183,6 +183,10 @@ func TestWhatIsNotProvenVouchesForNothing(t *testing.T) {
 // links to what that one holds proven, and by nothing else.
 func TestDisclaim(t *testing.T) {
 	log := grown(t, origin, 40)
+	other := log.Fork(15)
+	for range 20 {
+		other.Add([]byte("other"))
+	}
 	learn := func(newest memory.Kept, proven ...memory.Kept) *memory.Memory {
 		var learned memory.Memory
 		add(t, &learned, newest, proven...)
@@ -205,17 +209,24 @@ func TestDisclaim(t *testing.T) {
 		}
 		wantProven(t, &m, step.proven)
 	}
-	// Somebody has to be first.
-	wantProven(t, learn(kept(log, 30, 2), kept(log, 25, 2)), 30)
+	// Where nothing is proven, whoever comes next is first.
 	var fresh memory.Memory
-	if _, ok := fresh.Proven(origin); ok {
-		t.Error("an empty memory holds something proven")
+	for _, learned := range []*memory.Memory{{}, learn(kept(log, 30, 2), kept(log, 25, 2)), learn(kept(log, 25, 2))} {
+		if _, err := fresh.Merge(learned); err != nil {
+			t.Fatal(err)
+		}
+		fresh = *reread(t, &fresh)
+		if k, ok := fresh.Proven(origin); ok {
+			t.Errorf("size %d is proven", k.Checkpoint.Size)
+		}
+		wantRelation(t, fresh.Compare(log.Checkpoint(20), nil, logKey(t)), memory.FirstSeen)
 	}
-	if _, err := fresh.Merge(learn(kept(log, 30, 2), kept(log, 25, 2))); err != nil {
-		t.Fatal(err)
-	}
-	add(t, &fresh, kept(log, 35, 3))
-	wantProven(t, &fresh, 30)
+	wantRelation(t, fresh.Compare(other.Checkpoint(25), nil, logKey(t)), memory.Contradiction, fork.SameSize)
+	add(t, &fresh, kept(log, 20, 3))
+	wantProven(t, &fresh, 20)
+	wantRelation(t, fresh.Compare(log.Checkpoint(30), nil, logKey(t)), memory.NotChecked)
+	add(t, &fresh, kept(log, 25, 3), kept(log, 20, 3))
+	wantProven(t, &fresh, 30) // which extends 25
 }
 
 func TestReconcileFindsTheFork(t *testing.T) {
