@@ -174,13 +174,13 @@ func (b *bench) stepOnly() {
 }
 
 // releaseOf releases the usual images under the name of another product.
-func (b *bench) releaseOf(product string) {
+func (b *bench) releaseOf(product, version string) {
 	b.t.Helper()
-	image, model := b.OS("other-os", "1"), b.Model("other", "1")
+	image, model := b.OS("other-os", version), b.Model("other", version)
 	image.Product, model.Product = product, product
 	osEntry, osDigest := b.Sign(image)
 	modelEntry, modelDigest := b.Sign(model)
-	stated := b.Release("1", osDigest, modelDigest)
+	stated := b.Release(version, osDigest, modelDigest)
 	stated.Product = product
 	entry, _ := b.Sign(stated)
 	for _, one := range [][]byte{osEntry, modelEntry, entry} {
@@ -195,7 +195,7 @@ func TestHeld(t *testing.T) {
 	const other = "acme/other"
 	b := newBench(t, func(c *roll.Config) { c.Products = append(c.Products, other) })
 	_, _, approved := b.Recipe()
-	b.releaseOf(other)
+	b.releaseOf(other, "1")
 	h := b.hold()
 	b.stepOnly()
 	if got := take(t, h.arrived, 2); !slices.Equal(got, []string{webtest.Product + " 1", other + " 1"}) {
@@ -204,6 +204,12 @@ func TestHeld(t *testing.T) {
 	b.grows("another")
 	b.stepOnly()
 	b.wantNoAlarm()
+	// A roll that lists something else takes the place of the one under way.
+	b.releaseOf(other, "2")
+	b.stepOnly()
+	if gone, arrived := take(t, h.gone, 1), take(t, h.arrived, 1); gone[0] != other+" 1" || arrived[0] != other+" 2" {
+		t.Errorf("got %s in place of %s", arrived[0], gone[0])
+	}
 
 	entry, _ := b.Sign(b.Withdrawal(approved))
 	if _, err := b.signer.Hand(t.Context(), entry); err != nil {
@@ -216,7 +222,6 @@ func TestHeld(t *testing.T) {
 		t.Errorf("ended %s, want that of the product whose withdrawal is overdue", got[0])
 	}
 
-	// A roll that says otherwise takes the place of the one under way.
 	b.Submit(entry)
 	b.stepOnly()
 	b.wantAlarmNot(roll.AlarmWithdrawalOverdue)
@@ -232,7 +237,7 @@ func TestHeld(t *testing.T) {
 	// Under a new authority nothing of the one before is true any more.
 	b.Rotate()
 	b.stepOnly()
-	both := []string{webtest.Product + " 0", other + " 1"}
+	both := []string{webtest.Product + " 0", other + " 2"}
 	if got := take(t, h.gone, 2); !slices.Equal(got, both) {
 		t.Errorf("ended %v", got)
 	}
