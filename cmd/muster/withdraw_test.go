@@ -19,7 +19,8 @@ import (
 )
 
 // TestWithdrawalGoesToTheRollSigner: release withdraw signs and hands over in one
-// call; what the roll signer answers is told, and what was signed is kept.
+// call, again where the roll signer is busy; what it answers is told, and what was signed
+// is kept.
 func TestWithdrawalGoesToTheRollSigner(t *testing.T) {
 	l := newTestLog(t)
 	directory := t.TempDir()
@@ -57,8 +58,15 @@ func TestWithdrawalGoesToTheRollSigner(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []byte
+			busy := true
 			signer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				got, _ = io.ReadAll(r.Body)
+				if busy {
+					busy = false
+					w.Header().Set("Retry-After", "0")
+					w.WriteHeader(http.StatusTooManyRequests)
+					return
+				}
 				w.Header().Set("Content-Type", "application/json")
 				if test.status >= 400 {
 					w.Header().Set("Content-Type", "application/problem+json")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,8 +65,15 @@ func (s *sentWithdrawal) verdict() error {
 	return nil
 }
 
-// handInTimeout bounds how long a roll signer is asked that is busy, or behind.
-const handInTimeout = time.Minute
+const (
+	// handInTimeout bounds how long a roll signer is asked that is busy, or behind.
+	handInTimeout = time.Minute
+	// handInGrace is how long it is asked still when the log has the withdrawal: it finds
+	// it there.
+	handInGrace = 5 * time.Second
+	// handInQuiet is after how long it is said that it is waited for.
+	handInQuiet = 2 * time.Second
+)
 
 // sendWithdrawal hands a withdrawal to the roll signer, if there is one, and at the same
 // time submits it to the log, if there is one. With a log, a roll signer that is away or
@@ -80,15 +86,27 @@ func (a *app) sendWithdrawal(cmd *cobra.Command, doc *document, o submitOptions)
 		return nil, usage(cmd, errors.New("missing --log, the log's URL, or --roll, that of the roll signer"))
 	}
 	toRoll := len(doc.envelope.Signatures) > 0 && o.roll != ""
-	var handing sync.WaitGroup
 	var rollErr, logErr error
-	if toRoll {
-		handing.Go(func() { sent.roll, rollErr = a.handIn(cmd.Context(), doc, o) })
-	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), min(o.timeout, handInTimeout))
+	defer cancel()
+	handing := make(chan struct{})
+	go func() {
+		defer close(handing)
+		if toRoll {
+			sent.roll, rollErr = a.handIn(ctx, doc, o)
+		}
+	}()
 	if toLog {
-		sent.submitted, sent.basis, logErr = a.submitEntry(cmd, doc, o)
+		if sent.submitted, sent.basis, logErr = a.submitEntry(cmd, doc, o); logErr == nil {
+			defer time.AfterFunc(handInGrace, cancel).Stop()
+		}
 	}
-	handing.Wait()
+	select {
+	case <-handing:
+	case <-time.After(handInQuiet):
+		a.say("the roll signer at %s has not taken it yet, and is asked again", o.roll)
+		<-handing
+	}
 	if rollErr != nil {
 		if !toLog {
 			return nil, rollErr
@@ -130,8 +148,6 @@ func (a *app) handIn(ctx context.Context, doc *document, o submitOptions) (*hand
 		return nil, fail(exitcode.Usage, "usage", "", fmt.Errorf("--roll: %w", err))
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, min(o.timeout, handInTimeout))
-	defer cancel()
 	answer, err := client.Hand(ctx, entry)
 	if status, ok := errors.AsType[*rollremote.StatusError](err); ok {
 		exit, code := exitcode.Unknown, cmp.Or(status.Code, "roll-signer-away")
