@@ -26,7 +26,8 @@ the rolls of each product, withdrawals that wait, and alarms; docs/roll.md says 
 do about each. It is its own word: what is in the log, muster roll check says.
 
 Exit code 0: ready, though alarms that stop nothing may be shown; 1: not ready, no roll
-of a product or of all is signed; 3: it does not answer.`,
+of a product or of all is signed, or the newest in the log is too old; 3: it does not
+answer.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "roll"); err != nil {
