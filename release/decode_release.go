@@ -2,11 +2,10 @@ package release
 
 import "github.com/muster-log/muster/internal/strictjson"
 
-// The greatest numbers of what releases, rolls and findings hold.
+// The greatest numbers of what releases and findings hold.
 const (
 	maxImages     = 64
 	maxReinstates = 128
-	maxLive       = 512
 	maxAuditor    = 128
 )
 
@@ -71,7 +70,7 @@ func (r *reader) roll(s *Statement, v, subject strictjson.Value) {
 		Product:   r.matches(v.Member("product"), &nameGrammar),
 		Size:      r.integer(v.Member("size"), 0, maxInteger),
 		Root:      r.digest(v.Member("root")),
-		Live:      r.digests(v.Member("live"), 0, maxLive),
+		Live:      r.digests(v.Member("live"), 0, MaxLive),
 		Rules:     int(r.integer(v.Member("rules"), 1, maxRuleNumber)),
 	}
 	p.Origin, s.Subjects = r.originSubject(subject)

@@ -89,7 +89,7 @@ func TestDocumentedMembers(t *testing.T) {
 			between("an authority's `channels`", 0, maxChannels), between("`compromised`", 0, maxCompromised), between("`artifacts`", 1, maxArtifacts),
 			between("`urls`", 0, maxURLs), between("`provenance`", 0, maxProvenance), between("`sections`", 1, maxSections), between("`phases`", 0, maxPhases),
 			between("`resources`", 1, maxResources), between("values of a PCR", 1, maxPCRValues), between("a release's `subject`", 1, maxImages),
-			between("`reinstates`", 0, maxReinstates), between("`live`", 0, maxLive),
+			between("`reinstates`", 0, maxReinstates), between("`live`", 0, MaxLive),
 		}},
 		"authority.md":  {row(authorityMembers), inline(keyMembers), inline(roleMembers), inline(channelMembers), inline(limitsMembers), inline(compromisedMembers)},
 		"image.md":      {row(imageMembers), inline(artifactMembers), row(tpm2UKIMembers), row(verityMembers), row(omsMembers), row(firmwarePCRsMembers), inline(sectionMembers)},

@@ -14,5 +14,9 @@ type Roll struct {
 	Rules     int      // version of the rules by which Live was found: RollRules
 }
 
+// MaxLive is how many live releases a product may have, and so how many a roll lists:
+// a roll must stay far below the size of an entry, and a client must read it.
+const MaxLive = 512
+
 // RollRules is the version of the rules by which what is live is found.
 const RollRules = 1

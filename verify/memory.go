@@ -23,8 +23,6 @@ const (
 	maxRolls = 64
 	// maxAuthorityVersion is the greatest version of an authority.
 	maxAuthorityVersion = release.MaxAuthorityVersion
-	// maxLive is the greatest number of releases that a roll of the rules lists.
-	maxLive = 512
 )
 
 // Memory is what a relying party remembers from verdict to verdict, so that no

@@ -14,13 +14,13 @@ import (
 )
 
 // MaxMemory is the greatest size of a memory file in bytes.
-const MaxMemory = memory.MaxSize + maxPins*(maxRolls*(maxLive*80+1<<10)+maxChains*(6*tlog.MaxKeyName+maxAuthorityVersion*17+64))
+const MaxMemory = memory.MaxSize + maxPins*(maxRolls*(release.MaxLive*80+1<<10)+maxChains*(6*tlog.MaxKeyName+maxAuthorityVersion*17+64))
 
 // memoryLimits bound the JSON of a memory while it is read: its depth, and the
 // values of the largest.
 var memoryLimits = strictjson.Limits{
 	Depth:  8,
-	Values: 1<<16 + maxPins*(8+maxRolls*(11+2*maxLive)+maxChains*(3+maxAuthorityVersion)),
+	Values: 1<<16 + maxPins*(8+maxRolls*(11+2*release.MaxLive)+maxChains*(3+maxAuthorityVersion)),
 }
 
 // ParseMemory reads what Memory.Marshal wrote: at most MaxMemory bytes, strictly.
@@ -195,7 +195,7 @@ func (c *chainPlaces) append(out []byte) []byte {
 // check refuses a roll that no rules make, or under a version above the highest.
 func (r *remembered) check(highest int) error {
 	ascending := slices.IsSortedFunc(r.live, release.Digest.Compare) && len(slices.Compact(slices.Clone(r.live))) == len(r.live)
-	if r.version < 1 || r.version > highest || r.index > strictjson.MaxInteger || r.size > r.index || len(r.live) > maxLive || !ascending {
+	if r.version < 1 || r.version > highest || r.index > strictjson.MaxInteger || r.size > r.index || len(r.live) > release.MaxLive || !ascending {
 		return fmt.Errorf("got version %d, index %d, size %d, %d live, want a roll of the rules, under version 1 to %d, its list ascending", r.version, r.index, r.size, len(r.live), highest)
 	}
 	return checkText(r.product)

@@ -84,8 +84,7 @@ func (j *judgement) learnAuthority() pinned {
 	if len(indices) > 0 {
 		under.chains = []chainPlaces{{origin: j.bundle.Origin, indices: indices}}
 	}
-	if len(j.rolls) == 1 && len(j.rolls[0].roll().Live) <= maxLive &&
-		j.passed(CodeAuthorityOrigin, CodeProduct, CodeRollProduct, CodeRollSignatures, CodeRollStruck, CodeRollAnchor) {
+	if len(j.rolls) == 1 && j.passed(CodeAuthorityOrigin, CodeProduct, CodeRollProduct, CodeRollSignatures, CodeRollStruck, CodeRollAnchor) {
 		under.rolls = []remembered{j.placeOf(j.rolls[0])}
 	}
 	return under

@@ -9,14 +9,9 @@ import (
 	"github.com/muster-log/muster/release"
 )
 
-const (
-	// maxLive is how many live releases a product may have: a roll must stay
-	// far below the size of an entry, and a client must read it.
-	maxLive = 512
-	// snapshotEvery is after how many changes the list is kept whole, so that
-	// what was live at any size costs at most that many steps to know.
-	snapshotEvery = 1024
-)
+// snapshotEvery is after how many changes the list is kept whole, so that what was
+// live at any size costs at most that many steps to know.
+const snapshotEvery = 1024
 
 // product holds what is live now and how that came to be.
 type product struct {

@@ -155,8 +155,8 @@ func (s *State) checkRoom(entry *releaseEntry) *release.Refusal {
 	if entry.identity.live != nil || entry.left(entry.identity.withdrawals) != nil {
 		return nil
 	}
-	if p := s.products[entry.identity.product]; p != nil && len(p.live) >= maxLive {
-		return release.Refuse(CodeTooManyLive, "predicate.product", formatIndex(uint64(len(p.live)))+" live releases", "fewer than "+formatIndex(maxLive)+"; withdraw one, or let one expire")
+	if p := s.products[entry.identity.product]; p != nil && len(p.live) >= release.MaxLive {
+		return release.Refuse(CodeTooManyLive, "predicate.product", formatIndex(uint64(len(p.live)))+" live releases", "fewer than "+formatIndex(release.MaxLive)+"; withdraw one, or let one expire")
 	}
 	return nil
 }

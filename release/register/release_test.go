@@ -101,7 +101,7 @@ func TestL8The513thLiveRelease(t *testing.T) {
 	os := l.admit(l.osImage())
 	var first *release.Release
 	var firstDigest release.Digest
-	for i := range maxLive {
+	for i := range release.MaxLive {
 		model := l.admit(l.image())
 		r := l.release([]release.Digest{os, model}, func(r *release.Release) {
 			if i == 0 {
@@ -129,7 +129,7 @@ func TestL8The513thLiveRelease(t *testing.T) {
 	l.refuse(CodeTooManyLive, l.release([]release.Digest{os}, func(r *release.Release) { r.Channel = "lab" }))
 	l.admit(l.renewal(renewal))
 	// So does time.
-	if got := len(l.live()); got != maxLive {
+	if got := len(l.live()); got != release.MaxLive {
 		t.Fatalf("live: %d", got)
 	}
 }
