@@ -43,10 +43,15 @@ func (a *app) judgeAndRemember(ctx context.Context, data []byte, trust *verify.T
 
 // remember has the file remember what a verdict about a bundle learnt. The file may not
 // be as it was when the bundle was judged: where it then shows what the verdict does
-// not know, the bundle is judged anew. first: there was no file.
+// not know, the bundle is judged anew. Evidence is written beside the file, before all
+// else: it stands where nothing can be remembered, too. first: there was no file.
 func (a *app) remember(ctx context.Context, verdict *verify.Verdict, data []byte, trust *verify.Trust, path string, first bool) (*verify.Verdict, int, error) {
+	written := verdict.Evidence
+	if err := a.writeEvidences(filepath.Dir(path), written); err != nil {
+		return nil, 0, err
+	}
 	if first && verdict.Learned.Empty() {
-		return verdict, verdict.ExitCode(), nil // nothing is worth a file yet
+		return verdict, exitOf(verdict), nil // nothing is worth a file yet
 	}
 	found, err := memory.Learn(ctx, path, verdict.Learned, first)
 	if err != nil {
@@ -63,18 +68,43 @@ func (a *app) remember(ctx context.Context, verdict *verify.Verdict, data []byte
 	if first {
 		a.say("%s is new: nothing was remembered before", path)
 	}
-	for _, evidence := range verdict.Evidence {
-		name, err := writeEvidence(filepath.Dir(path), evidence)
+	more := slices.DeleteFunc(slices.Clone(verdict.Evidence), func(e *fork.Evidence) bool { return holds(written, e) })
+	if err := a.writeEvidences(filepath.Dir(path), more); err != nil {
+		return nil, 0, err
+	}
+	return verdict, exitOf(verdict), nil
+}
+
+// judgeAlone judges a bundle without a memory. What the bundle shows against a witness
+// is written into the working directory. Where that cannot be, the verdict stands: one
+// lying witness stops nobody, and the bundle still holds it.
+func (a *app) judgeAlone(data []byte, trust *verify.Trust) (*verify.Verdict, int) {
+	verdict := verify.Bundle(data, trust, a.clock())
+	if err := a.writeEvidences("", verdict.Evidence); err != nil {
+		a.say("warning: %v: keep the bundle, which holds it, and verify it again where files can be written", err)
+	}
+	return verdict, exitOf(verdict)
+}
+
+// exitOf is the exit code with a verdict whose evidence is in files.
+func exitOf(verdict *verify.Verdict) int {
+	exit := verdict.ExitCode()
+	if exit != exitcode.Verified && slices.ContainsFunc(verdict.Evidence, func(e *fork.Evidence) bool { return e.Kind != fork.WitnessTime }) {
+		return exitcode.Misbehaved // the log did, and not a witness alone
+	}
+	return exit
+}
+
+// writeEvidences writes pieces of evidence into a directory, each into a file, and says so.
+func (a *app) writeEvidences(directory string, pieces []*fork.Evidence) error {
+	for _, evidence := range pieces {
+		name, err := writeEvidence(directory, evidence)
 		if err != nil {
-			return nil, 0, fmt.Errorf("evidence of kind %s: %w", evidence.Kind, err)
+			return fmt.Errorf("evidence of kind %s: %w", evidence.Kind, err)
 		}
 		a.say("evidence of kind %s about log %s is in %s: send it to the log's witnesses, monitors and users", evidence.Kind, quote(evidence.Origin), name)
 	}
-	exit := verdict.ExitCode()
-	if exit != exitcode.Verified && slices.ContainsFunc(verdict.Evidence, func(e *fork.Evidence) bool { return e.Kind != fork.WitnessTime }) {
-		return verdict, exitcode.Misbehaved, nil // the log did, and not a witness alone
-	}
-	return verdict, exit, nil
+	return nil
 }
 
 // holds reports whether the same evidence is among others.

@@ -129,6 +129,69 @@ func TestVerifyOfALyingWitness(t *testing.T) {
 	}
 }
 
+// TestVerifyWritesEvidenceWithoutAMemory: a witness that one bundle proves to lie is
+// accused in a file where there is no memory yet, too, and where none is asked for,
+// whether the others are a quorum or not.
+func TestVerifyWritesEvidenceWithoutAMemory(t *testing.T) {
+	for name, test := range map[string]struct {
+		third, exit int // when the third witness cosigned, in minutes; 0: it did not
+		learns      bool
+	}{
+		"others suffice": {9, exitcode.Verified, true},
+		"no quorum":      {0, exitcode.Refused, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRemembering(t)
+			r.l.Add([]byte("5"))
+			at := func(witness, minutes int) tlogtest.At {
+				return r.l.witnesses[witness].At(testTime.Add(time.Duration(minutes) * time.Minute))
+			}
+			// The first cosigned the smaller tree later.
+			larger, smaller := []tlogtest.At{at(0, 5), at(1, 9)}, []tlogtest.At{at(0, 8), at(1, 4)}
+			if test.third > 0 {
+				larger, smaller = append(larger, at(2, test.third)), append(smaller, at(2, 4))
+			}
+			data, err := r.l.Bundle(r.l.Checkpoint(5, larger...), []*tlog.SignedCheckpoint{r.l.Checkpoint(4, smaller...)}, 0, 1, 2, 3).Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(r.dir, "release.muster")
+			put(t, file, data)
+			with := append([]string{"verify", file}, r.flags...)
+
+			first := muster(t, with...)
+			if first.code != test.exit || len(r.evidence()) != 1 || !strings.Contains(first.errOut, r.evidence()[0]) {
+				t.Fatalf("got %d, %v\n%s%s", first.code, r.evidence(), first.out, first.errOut)
+			}
+			if _, err := os.Stat(r.flags[5]); test.learns != (err == nil) {
+				t.Errorf("the memory: %v", err)
+			}
+			shown := muster(t, "verify", "fork", r.evidence()[0], "--policy", r.flags[1])
+			if shown.code != exitcode.Verified || !matches(shown.out, "^evidence of kind witness-time") {
+				t.Errorf("got %d\n%s%s", shown.code, shown.out, shown.errOut)
+			}
+
+			work := t.TempDir()
+			t.Chdir(work)
+			alone := muster(t, with[:len(with)-2]...)
+			files, err := filepath.Glob("*.fork")
+			if err != nil || alone.code != test.exit || len(files) != 1 || files[0] != filepath.Base(r.evidence()[0]) || !strings.Contains(alone.errOut, " is in "+files[0]+": ") {
+				t.Fatalf("got %d, %v, %v\n%s%s", alone.code, files, err, alone.out, alone.errOut)
+			}
+			// Where no file can be written the verdict stands, and that is said.
+			if err := os.Remove(files[0]); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(files[0], 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if unwritten := muster(t, with[:len(with)-2]...); unwritten.code != test.exit || !matches(unwritten.errOut, "^warning: evidence of kind witness-time: ") {
+				t.Errorf("got %d\n%s%s", unwritten.code, unwritten.out, unwritten.errOut)
+			}
+		})
+	}
+}
+
 // TestVerifyWhileAnotherRemembers: between judging and remembering another process
 // remembers the log's other history. The verdict knows of one piece of evidence, and
 // one other is found: the bundle is judged anew.

@@ -65,9 +65,11 @@ takes evidence.
 
 With --memory it also compares the bundle with what that file remembers, and
 remembers what it has verified: so no log and no node leads you back, and a log
-that shows you two histories is found out. The evidence is written beside the
-file. Give the same file every time. The first time it is made, and the check
-consistency says first-seen.
+that shows you two histories is found out. Give the same file every time. The
+first time it is made, and the check consistency says first-seen.
+
+Evidence of misbehaviour is written beside that file; without --memory, into the
+working directory: then it is of a witness that the bundle itself proves to lie.
 
 Exit codes: 0 every required check passed; 1 a check failed; 3 a required check
 could not be made; 4 the log misbehaved, and the evidence is in a file.`,
@@ -85,8 +87,7 @@ could not be made; 4 the log misbehaved, and the evidence is in a file.`,
 			exit := exitcode.Verified
 			var verdict *verify.Verdict
 			if memoryFile == "" {
-				verdict = verify.Bundle(data, trust, a.clock())
-				exit = verdict.ExitCode()
+				verdict, exit = a.judgeAlone(data, trust)
 			} else if verdict, exit, err = a.judgeAndRemember(cmd.Context(), data, trust, memoryFile); err != nil {
 				return err
 			}
