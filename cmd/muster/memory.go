@@ -178,8 +178,9 @@ func (a *app) memoryShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show FILE",
 		Short: "say what a memory file holds",
-		Long: `Says what a file of muster verify --memory holds: of each log its checkpoints, under
-each pinned authority the highest version and the newest roll of each product.`,
+		Long: `Says what a file of muster verify --memory holds: of each log its checkpoints
+and the largest proven one, under each pinned authority the highest version, where
+the versions stand in each log, and the newest roll of each product.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := memory.Read(args[0])
@@ -207,6 +208,7 @@ type shownLog struct {
 	Largest     uint64      `json:"largest"`
 	Root        string      `json:"root"`
 	Checkpoints []uint64    `json:"checkpoints"`
+	Proven      uint64      `json:"proven"` // size of the largest proven; 0: none is
 	Unproven    int         `json:"unproven"`
 	Evidence    []fork.Kind `json:"evidence"`
 }
@@ -215,13 +217,22 @@ type shownAuthority struct {
 	Pin     release.Digest `json:"pin"`
 	Version int            `json:"version"`
 	Digest  release.Digest `json:"digest"`
+	Chains  []shownChain   `json:"chains"`
 	Rolls   []shownRoll    `json:"rolls"`
+}
+
+type shownChain struct {
+	Origin  string   `json:"origin"`
+	Indices []uint64 `json:"indices"` // of versions 2, 3, ...
 }
 
 type shownRoll struct {
 	Product string           `json:"product"`
+	Version int              `json:"version"`
 	Index   uint64           `json:"index"`
 	Size    uint64           `json:"size"`
+	Issued  string           `json:"issued"`
+	Digest  release.Digest   `json:"digest"`
 	Live    []release.Digest `json:"live"`
 }
 
@@ -234,6 +245,9 @@ func showMemory(m *verify.Memory) *shownMemory {
 		largest, _ := m.Logs.Largest(origin)
 		log := shownLog{Origin: origin, Largest: largest.Checkpoint.Size, Root: largest.Checkpoint.Root.String(),
 			Unproven: len(m.Logs.Gaps(origin)), Evidence: []fork.Kind{}}
+		if proven, ok := m.Logs.Proven(origin); ok {
+			log.Proven = proven.Checkpoint.Size
+		}
 		for _, k := range m.Logs.Checkpoints(origin) {
 			log.Checkpoints = append(log.Checkpoints, k.Checkpoint.Size)
 		}
@@ -243,9 +257,13 @@ func showMemory(m *verify.Memory) *shownMemory {
 		shown.Logs = append(shown.Logs, log)
 	}
 	for _, known := range m.Authorities() {
-		authority := shownAuthority{Pin: known.Pin, Version: known.Version, Digest: known.Digest, Rolls: []shownRoll{}}
+		authority := shownAuthority{Pin: known.Pin, Version: known.Version, Digest: known.Digest, Chains: []shownChain{}, Rolls: []shownRoll{}}
+		for _, c := range known.Chains {
+			authority.Chains = append(authority.Chains, shownChain(c))
+		}
 		for _, r := range known.Rolls {
-			authority.Rolls = append(authority.Rolls, shownRoll{Product: r.Product, Index: r.Index, Size: r.Size, Live: append([]release.Digest{}, r.Live...)})
+			authority.Rolls = append(authority.Rolls, shownRoll{Product: r.Product, Version: r.Version, Index: r.Index, Size: r.Size,
+				Issued: release.FormatTime(r.Issued), Digest: r.Digest, Live: append([]release.Digest{}, r.Live...)})
 		}
 		shown.Authorities = append(shown.Authorities, authority)
 	}
@@ -262,6 +280,11 @@ func (m *shownMemory) words(p *page) {
 		p.line("log %s", quote(log.Origin))
 		p.field("largest", "size %d, root %s", log.Largest, log.Root)
 		p.field("checkpoints", "%d, from size %d", len(log.Checkpoints), log.Checkpoints[0])
+		if log.Proven > 0 {
+			p.field("proven", "as far as size %d", log.Proven)
+		} else {
+			p.field("proven", "none yet: the first that is fresh begins")
+		}
 		if log.Unproven > 0 {
 			p.field("unproven", "%s: contradicted by nothing, no proof at hand that the largest extends them", count(log.Unproven, "checkpoint"))
 			p.field("", "have the log prove it: muster memory reconcile %s --policy FILE", quoteUnprintable(m.path))
@@ -273,8 +296,13 @@ func (m *shownMemory) words(p *page) {
 	for _, authority := range m.Authorities {
 		p.line("pinned authority %s", authority.Pin)
 		p.field("highest", "version %d, %s", authority.Version, authority.Digest)
+		for _, chain := range authority.Chains {
+			for i, index := range chain.Indices {
+				p.field(first(i, "versions"), "version %d at index %d of log %s", i+2, index, quote(chain.Origin))
+			}
+		}
 		for _, r := range authority.Rolls {
-			p.field("roll", "of %s at index %d, of size %d, %d live", r.Product, r.Index, r.Size, len(r.Live))
+			p.field("roll", "of %s at index %d, of size %d, issued %s under version %d, %d live", r.Product, r.Index, r.Size, r.Issued, r.Version, len(r.Live))
 			for _, digest := range r.Live {
 				p.field("", "%s", digest)
 			}

@@ -303,6 +303,50 @@ func TestMemoryReconcile(t *testing.T) {
 	want(t, exitcode.Usage, "other-origin", "memory", "reconcile", path, "--policy", r.flags[1], "--log", url)
 }
 
+// TestMemoryShowSaysAllThatIsRemembered: of the memory of docs/formats/memory.md with
+// the places of two versions, and without anything proven.
+func TestMemoryShowSaysAllThatIsRemembered(t *testing.T) {
+	page, err := os.ReadFile("../../docs/formats/memory.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(page), "\n    {\"authorities\"")
+	if !found {
+		t.Fatal("docs/formats/memory.md has no example")
+	}
+	example = strings.TrimSpace("{\"authorities\"" + example)
+	path := filepath.Join(t.TempDir(), "memory.json")
+	put(t, path, []byte(example))
+	shown := muster(t, "memory", "show", path)
+	if shown.code != exitcode.Verified || !matches(shown.out, "^  proven +as far as size 5$") || strings.Contains(shown.out, "versions") ||
+		!matches(shown.out, "^  roll +of acme/ai at index 4, of size 4, issued 2026-11-01T09:00:00Z under version 1, 1 live$") {
+		t.Errorf("got %d\n%s%s", shown.code, shown.out, shown.errOut)
+	}
+	replaced := strings.NewReplacer(`"chains":[]`, `"chains":[{"indices":[2,3],"origin":"log.example/acme"}]`,
+		`"version":1}],"logs"`, `"version":3}],"logs"`, `,"proven":1`, "").Replace(example)
+	put(t, path, []byte(replaced))
+	shown = muster(t, "memory", "show", path)
+	if shown.code != exitcode.Verified || !matches(shown.out, "^  proven +none yet: ") || !matches(shown.out, `^  versions +version 2 at index 2 of log "log.example/acme"$`) ||
+		!matches(shown.out, `^ +version 3 at index 3 of log "log.example/acme"$`) {
+		t.Errorf("got %d\n%s%s", shown.code, shown.out, shown.errOut)
+	}
+	for _, test := range []struct {
+		memory string
+		want   []string
+	}{
+		{example, []string{`"proven":5`, `"chains":[]`, `"issued":"2026-11-01T09:00:00Z"`, `"product":"acme/ai","version":1,"index":4`, `"digest":"bd89ff47`}},
+		{replaced, []string{`"proven":0`, `"chains":[{"origin":"log.example/acme","indices":[2,3]}]`}},
+	} {
+		put(t, path, []byte(test.memory))
+		shown := muster(t, "memory", "show", path, "--json")
+		for _, want := range test.want {
+			if !strings.Contains(shown.out, want) {
+				t.Errorf("lacks %s: %s", want, shown.out)
+			}
+		}
+	}
+}
+
 // TestMemoryFileIsNeverBegunAnew: what is damaged or cannot be written is an error,
 // and there is no verdict.
 func TestMemoryFileIsNeverBegunAnew(t *testing.T) {
