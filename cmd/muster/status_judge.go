@@ -40,6 +40,11 @@ func (a *app) judgeFor(cmd *cobra.Command, doc *document, source *authoritySourc
 	if err != nil {
 		return nil, err
 	}
+	if found.history != nil {
+		if err := found.history.refuseRetired(doc); err != nil {
+			return nil, err
+		}
+	}
 	wanted := doc.statement.Authority()
 	if isAuthority {
 		wanted = *own.Previous
@@ -80,6 +85,21 @@ func (a *app) replayFor(cmd *cobra.Command, source logSource) (*history, *releas
 	}
 	a.say("authority in force at %s: %s version %d, %s", s.client.URL(), authority.Origin, authority.Version, digest)
 	return h, authority, digest, nil
+}
+
+// refuseRetired refuses to judge a document by a log that has ended: it admits nothing
+// any more, and what it holds does not pass, whatever its standing is.
+func (h *history) refuseRetired(doc *document) error {
+	retired := retiredIn(h.state)
+	if retired == nil {
+		return nil
+	}
+	stands := "does not stand in it"
+	if index, logged := h.state.Lookup(doc.digest()); logged {
+		stands = fmt.Sprintf("stands in it at index %d, and does not pass any more", index)
+	}
+	return fail(exitcode.Refused, string(register.CodeLogRetired), "go on at the log "+quote(retired.Successor)+", under its authority: what is signed for the old one is drafted and signed again",
+		fmt.Errorf("the log %s is retired in favour of %s, by entry %d; %s %s", quote(h.checkpoint.Origin), quote(retired.Successor), retired.Index, doc.path, stands))
 }
 
 // targetOf finds what a withdrawal names: in a file, in a log that was replayed, or
