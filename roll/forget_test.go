@@ -215,6 +215,27 @@ func TestGivenUpOnceDurable(t *testing.T) {
 	b.wantNoAlarm()
 }
 
+// TestGivenUpOfAnImage: a withdrawal of an image is not covered by one of the release
+// that names it, though nothing is live since, but by one of the image.
+func TestGivenUpOfAnImage(t *testing.T) {
+	b := newBench(t)
+	os, _, approved := b.Recipe()
+	b.wantRolls(1, approved)
+	entry, _ := b.Sign(b.Withdrawal(os))
+	b.hand(entry, rollremote.StateWaiting)
+	b.Rotate()
+	ofRelease, _ := b.Sign(b.another(approved))
+	b.Submit(ofRelease)
+	b.step()
+	b.wantAlarm(roll.AlarmWithdrawalRefused, false)
+	b.spooled(1)
+	ofImage, _ := b.Sign(b.another(os))
+	b.Submit(ofImage)
+	b.step()
+	b.spooled(0)
+	b.wantNoAlarm()
+}
+
 // TestNotGivenUpWhileLive: what is live since the entry that ended it is struck is not
 // covered, though a newer withdrawal covers that entry.
 func TestNotGivenUpWhileLive(t *testing.T) {

@@ -157,25 +157,19 @@ func (s *Signer) forget(digest release.Digest) {
 // of this one. Nor does what a restart might not find again. mu is held.
 func (s *Signer) covered(one *spooled) bool {
 	state, size := s.follower.State(), s.checkpoint().Size
-	index, ok := state.Lookup(one.stated.Target)
-	if !ok {
+	covers := state.Covered(one.stated.Target, size)
+	if len(covers) == 0 {
 		return false
 	}
-	record, _ := state.Entry(index)
 	live, _ := state.LiveAt(one.stated.Product, size)
-	for _, entry := range live {
-		if slices.Contains(entry.Images, one.stated.Target) || entry.Identity == record.Identity {
-			return false
-		}
+	if slices.ContainsFunc(live, func(entry register.LiveRelease) bool { return slices.Contains(covers, entry.Index) }) {
+		return false
 	}
-	if record.Type == release.TypeRelease {
-		for _, entry := range state.Identity(record.Identity) {
-			if entry < size {
-				index = entry // the newest one, which stands for all
-			}
-		}
+	target := covers[0] // an image, which precedes what names it
+	if record, _ := state.Entry(target); record.Type == release.TypeRelease {
+		target = covers[len(covers)-1] // the newest entry of it, which stands for all
 	}
-	for _, by := range state.WithdrawnBy(index, size) {
+	for _, by := range state.WithdrawnBy(target, size) {
 		_, under := state.AuthorityAt(by)
 		if by >= one.Size && by < s.saved && under != one.stated.Authority {
 			return true
