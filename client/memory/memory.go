@@ -118,6 +118,10 @@ func Learn(ctx context.Context, path string, learned *verify.Memory, create bool
 		return found, fmt.Errorf("memory %s: %w", path, err)
 	}
 	if !bytes.Equal(before, after) {
+		// What could not be read back would be lost with all that was known before.
+		if _, err := verify.ParseMemory(after); err != nil {
+			return found, fmt.Errorf("memory %s: what would be written cannot be read back, and is not: %w", path, err)
+		}
 		if err := atomicfile.Write(path, after, fileMode); err != nil {
 			return found, fmt.Errorf("memory: %w", err)
 		}

@@ -239,6 +239,10 @@ func (m *Memory) merge(origin string, other *history, trusted []tlog.VerifierKey
 	if !refused[other.proven] {
 		h.proven = max(h.proven, other.proven)
 	}
+	if h.proven > 0 {
+		// What extends it by a link that was kept before is proven with it.
+		h.proven = h.top(h.proven)
+	}
 	// From the largest down: where a link leads is known before it is chosen.
 	for _, k := range slices.Backward(other.kept) {
 		if k.ExtendedBy > 0 && !refused[k.Checkpoint.Size] && !refused[k.ExtendedBy] {
