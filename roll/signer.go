@@ -132,6 +132,8 @@ type Signer struct {
 	strangers      chan struct{} // holds one for each that waits; see maxStrangers
 	running        bool          // Run steps
 	ended          chan struct{} // closed when the step under way, or the next one, ends
+	// tries counts the attempts to submit withdrawals.
+	tries uint64
 	// submissions are attempts to submit a withdrawal or a roll that are under way.
 	submissions sync.WaitGroup
 }

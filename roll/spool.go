@@ -59,8 +59,10 @@ type spooled struct {
 	taken bool
 	// warned is when it was last said that an attempt failed.
 	warned time.Time
-	// submitting: an attempt is under way.
+	// submitting: an attempt is under way. tried counts up with the attempts of all:
+	// that of the last one of this; 0 before the first.
 	submitting bool
+	tried      uint64
 }
 
 func openSpool(directory string) (*spool, error) {

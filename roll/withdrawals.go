@@ -1,6 +1,7 @@
 package roll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,7 +180,8 @@ func (s *Signer) covered(one *spooled) bool {
 }
 
 // submitWithdrawals starts to send to the log what waits and can be admitted, and is
-// not being sent already.
+// not being sent already: first what was not tried for the longest time, so that
+// those which the log keeps refusing hold up no other.
 func (s *Signer) submitWithdrawals(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,11 +191,14 @@ func (s *Signer) submitWithdrawals(ctx context.Context) {
 			under++
 		}
 	}
-	for _, one := range s.spool.all() {
+	waiting := s.spool.all()
+	slices.SortStableFunc(waiting, func(x, y *spooled) int { return cmp.Compare(x.tried, y.tried) })
+	for _, one := range waiting {
 		if one.submitting || one.refusal != nil || under >= maxSubmissions {
 			continue
 		}
-		one.submitting = true
+		s.tries++
+		one.submitting, one.tried = true, s.tries
 		under++
 		s.submissions.Go(func() { s.submitWithdrawal(ctx, one) })
 	}

@@ -91,7 +91,11 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		<-serving.Done()
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		stopped <- server.Shutdown(ending)
+		err := server.Shutdown(ending)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close() // who is still sending has nothing acknowledged
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
