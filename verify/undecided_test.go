@@ -86,6 +86,13 @@ func TestProfileThatIsNotBuilt(t *testing.T) {
 	wantStatus(t, s.judge(marshal(t, s.bundle())), verify.Unknown, verify.CodeImageSignatures, verify.StatusPass)
 	s.log.Add([]byte("no envelope"))
 	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeEntries)
+
+	// What can be read of it contradicts itself.
+	s = newSite(t)
+	s.system(func(i *release.Image) { i.Measurements.TPM2UKI.Initrd = digestOf("another initrd") })
+	_, system = s.withProfile("ci")
+	s.release([]release.Digest{system})
+	wantFail(t, s.judge(marshal(t, s.bundle())), verify.CodeImageStatements)
 }
 
 // TestProfileThatIsNotBuiltOfAStranger: no other program would take it either.

@@ -47,8 +47,9 @@ func (s *State) judgeImage(p *Prepared, statement *release.Image) (effect, needs
 	if refusal := s.checkSecurityVersion(key, statement.SecurityVersion); refusal != nil {
 		return nil, asks, refusal
 	}
-	// What is weighed against measurements that are not read is not judged.
-	if err := release.CheckImage(statement); err != nil && p.notAdmitted == nil {
+	// Of an image with measurements that are not read, those that are read must hold
+	// together all the same; only whether a profile is missing is not judged.
+	if err := release.CheckImage(statement); err != nil && (p.notAdmitted == nil || release.CodeOf(err) != release.CodeProfileMissing) {
 		return nil, asks, asRefusal(err)
 	}
 	return &image{

@@ -102,6 +102,11 @@ func TestOnlyWhoMaySignMakesUndecided(t *testing.T) {
 		"another authority":            {CodeAuthorityNotInForce, profileNotAdmitted(t, l.osImage(func(i *release.Image) { i.Authority = release.Digest{7} }), "ci")},
 		"another product":              {CodeRoleDoesNotCover, profileNotAdmitted(t, l.osImage(func(i *release.Image) { i.Product = "other/product" }), "ci")},
 		"a version that is taken":      {CodeImageTaken, profileNotAdmitted(t, l.osImage(func(i *release.Image) { i.Name, i.Version = taken.Name, taken.Version }), "ci")},
+		"readable values that contradict each other": {release.CodeInitrdDigest, profileNotAdmitted(t, l.osImage(func(i *release.Image) {
+			uki := *i.Measurements.TPM2UKI
+			uki.Initrd = release.Digest{9}
+			i.Measurements.TPM2UKI = &uki
+		}), "ci")},
 		"issued long ago": {CodeIssuedBehindLogTime, profileNotAdmitted(t, l.osImage(func(i *release.Image) {
 			i.Issued = i.Issued.Add(-MaxBehind - 2*oneDay)
 		}), "ci")},
