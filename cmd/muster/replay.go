@@ -7,6 +7,7 @@ import (
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/monitor/audit"
 	"github.com/muster-log/muster/release/register"
+	"github.com/muster-log/muster/tlog/policy"
 )
 
 // replay reads every entry under the log's newest checkpoint, checks that they are
@@ -17,7 +18,12 @@ func (a *app) replay(ctx context.Context, s *session, each func(register.Outcome
 	if err != nil {
 		return nil, err
 	}
-	follower, err := audit.New(s.client, p, audit.Options{Register: a.registerOptions(), Outcome: each, Progress: a.progress(), Now: a.clock})
+	return s.follow(ctx, p, audit.Options{Register: a.registerOptions(), Outcome: each, Progress: a.progress(), Now: a.clock})
+}
+
+// follow replays the session's log once, under a policy.
+func (s *session) follow(ctx context.Context, p *policy.Policy, options audit.Options) (*audit.Follower, error) {
+	follower, err := audit.New(s.client, p, options)
 	if err != nil {
 		return nil, err
 	}

@@ -100,12 +100,9 @@ func (a *app) replayRolls(cmd *cobra.Command, t *rollTrust) (*rollLog, error) {
 			l.rolls = append(l.rolls, o)
 		}
 	}
-	if l.follower, err = audit.New(s.client, s.policy, options); err == nil {
-		_, err = l.follower.Update(cmd.Context())
-	}
-	if err != nil {
+	if l.follower, err = s.follow(cmd.Context(), s.policy, options); err != nil {
 		s.client.Close()
-		return nil, replayFailure(err)
+		return nil, err
 	}
 	return l, nil
 }

@@ -31,15 +31,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup: func(env *testscript.Env) error {
-			measurements, err := filepath.Abs("testdata/measurement")
-			if err != nil {
-				return err
-			}
-			env.Setenv("PATH", programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			env.Setenv("MEASUREMENTS", measurements)
-			return nil
-		},
+		Setup:               scriptSetup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      scriptExits,
 			"json":       scriptJSON,
@@ -52,6 +44,17 @@ func TestScripts(t *testing.T) {
 			"many-files": scriptManyFiles,
 		},
 	})
+}
+
+// scriptSetup lets a script find the programs and the measurements.
+func scriptSetup(env *testscript.Env) error {
+	measurements, err := filepath.Abs("testdata/measurement")
+	if err != nil {
+		return err
+	}
+	env.Setenv("PATH", programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	env.Setenv("MEASUREMENTS", measurements)
+	return nil
 }
 
 // scriptExits runs a program for its exit code.

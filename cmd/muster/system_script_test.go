@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -27,12 +26,9 @@ func TestSystemScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			measurements, err := filepath.Abs("testdata/measurement")
-			if err != nil {
+			if err := scriptSetup(env); err != nil {
 				return err
 			}
-			env.Setenv("PATH", programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			env.Setenv("MEASUREMENTS", measurements)
 			// gpg's agent has its socket there, whose path is bounded.
 			home, err := os.MkdirTemp("", "gpg")
 			if err != nil {

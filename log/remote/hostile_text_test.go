@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/muster-log/muster/internal/problem"
 )
 
 // TestLongTextOfALog: what a log writes into an error is bounded, wherever it
@@ -52,7 +54,7 @@ func TestLongTextOfALog(t *testing.T) {
 			if err == nil {
 				t.Fatal("want an error")
 			}
-			if text := err.Error(); len(text) > 3*maxProblemText || strings.ContainsRune(text, '\u202e') {
+			if text := err.Error(); len(text) > 3*problem.MaxText || strings.ContainsRune(text, '\u202e') {
 				t.Errorf("got %d bytes: %.300q", len(text), text)
 			}
 		})
@@ -71,7 +73,7 @@ func TestLongLocation(t *testing.T) {
 		if !ok {
 			t.Fatalf("got %v, want a *PendingError", err)
 		}
-		if text := pending.Error(); len(text) > 3*maxProblemText || strings.ContainsRune(text, '\u202e') {
+		if text := pending.Error(); len(text) > 3*problem.MaxText || strings.ContainsRune(text, '\u202e') {
 			t.Errorf("got %d bytes: %.300q", len(text), text)
 		}
 	}

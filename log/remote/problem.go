@@ -1,21 +1,17 @@
 package remote
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/muster-log/muster/internal/printable"
+	"github.com/muster-log/muster/internal/problem"
 )
 
 // maxProblem bounds a problem document in bytes.
 const maxProblem = 64 << 10
-
-// maxProblemText bounds each text of a problem in bytes.
-const maxProblemText = 512
 
 // maxRetryAfter bounds what a log may ask a caller to wait.
 const maxRetryAfter = 5 * time.Minute
@@ -61,9 +57,7 @@ func (e *StatusError) Is(target error) bool {
 
 // Refused reports whether the log judged the request and refused it: asking
 // again does not help.
-func (e *StatusError) Refused() bool {
-	return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
-}
+func (e *StatusError) Refused() bool { return problem.Refused(e.Status) }
 
 // failure makes the error of an answer with another status than wanted.
 func (a *answer) failure() *StatusError {
@@ -71,28 +65,13 @@ func (a *answer) failure() *StatusError {
 	if checkType(a.header.Get("Content-Type"), []string{typeProblem, typeJSON}) != nil {
 		return failed
 	}
-	var problem struct {
-		Title  string `json:"title"`
-		Detail string `json:"detail"`
-		Code   string `json:"code"`
-		Member string `json:"member"`
-		Got    string `json:"got"`
-		Want   string `json:"want"`
-		Wanted string `json:"wanted"`
-	}
-	if json.Unmarshal(a.body, &problem) != nil {
+	said, ok := problem.Parse(a.body)
+	if !ok {
 		return failed
 	}
-	failed.Code = shown(problem.Code)
-	failed.Member = shown(problem.Member)
-	failed.Got = shown(problem.Got)
-	failed.Want = shown(problem.Want)
-	if failed.Want == "" {
-		failed.Want = shown(problem.Wanted)
-	}
-	failed.Detail = shown(problem.Detail)
+	failed.Code, failed.Member, failed.Got, failed.Want, failed.Detail = said.Code, said.Member, said.Got, said.Want, said.Detail
 	if failed.Detail == "" {
-		failed.Detail = shown(problem.Title)
+		failed.Detail = said.Title
 	}
 	return failed
 }
@@ -108,4 +87,4 @@ func retryAfter(header http.Header) time.Duration {
 }
 
 // shown makes a peer's text fit for a terminal.
-func shown(text string) string { return printable.Text(text, maxProblemText) }
+func shown(text string) string { return problem.Shown(text) }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-log/muster/internal/problem"
 )
 
 // step is one answer of a scripted log.
@@ -165,7 +167,7 @@ func TestProblemTextIsFitForATerminal(t *testing.T) {
 	c, _ := script(t, step{status: 400, header: map[string]string{"Content-Type": "application/problem+json"}, body: body})
 	_, err := c.Checkpoint(t.Context())
 	text := err.Error()
-	if strings.ContainsAny(text, "\x1b\u202e") || len(text) > 2*maxProblemText || !strings.Contains(text, "red ?[31m and ? back") {
+	if strings.ContainsAny(text, "\x1b\u202e") || len(text) > 2*problem.MaxText || !strings.Contains(text, "red ?[31m and ? back") {
 		t.Errorf("got %q", text)
 	}
 }

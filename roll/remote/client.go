@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/muster-log/muster/internal/printable"
+	"github.com/muster-log/muster/internal/problem"
 	"github.com/muster-log/muster/release"
 )
 
@@ -23,8 +23,6 @@ const (
 	requestTimeout = 30 * time.Second
 	// maxAnswer bounds an answer in bytes.
 	maxAnswer = 64 << 10
-	// maxText bounds each text of an answer in bytes.
-	maxText = 512
 	// leastRetry and mostRetry bound what is heeded of how long a roll signer asks to
 	// wait.
 	leastRetry, mostRetry = 100 * time.Millisecond, 30 * time.Second
@@ -170,9 +168,7 @@ func (e *StatusError) Error() string {
 
 // Refused reports whether the withdrawal was judged and refused: handing it in again
 // does not help.
-func (e *StatusError) Refused() bool {
-	return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
-}
+func (e *StatusError) Refused() bool { return problem.Refused(e.Status) }
 
 // retryAfter reads the seconds of a Retry-After header, and cuts them to what is heeded;
 // 0 if there are none. Its other form, a date, is not heeded: clocks differ.
@@ -186,16 +182,13 @@ func retryAfter(header string) time.Duration {
 
 func failure(status int, mediaType string, data []byte) *StatusError {
 	failed := &StatusError{Status: status}
-	var problem struct {
-		Detail, Code, Member, Got, Want string
-	}
-	if mediaType != "application/problem+json" || json.Unmarshal(data, &problem) != nil {
+	if mediaType != "application/problem+json" {
 		return failed
 	}
-	failed.Detail, failed.Code = shown(problem.Detail), shown(problem.Code)
-	failed.Member, failed.Got, failed.Want = shown(problem.Member), shown(problem.Got), shown(problem.Want)
+	said, _ := problem.Parse(data)
+	failed.Detail, failed.Code, failed.Member, failed.Got, failed.Want = said.Detail, said.Code, said.Member, said.Got, said.Want
 	return failed
 }
 
 // shown makes a peer's text fit for a terminal.
-func shown(text string) string { return printable.Text(text, maxText) }
+func shown(text string) string { return problem.Shown(text) }
