@@ -67,9 +67,19 @@ func newServer(t *testing.T, entries int) *server {
 
 // grow adds entries that no register admits: here only the tree matters.
 func (s *server) grow(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for range count {
 		s.log.Add(fmt.Appendf(nil, "entry %d of %p", s.log.Size(), s.log))
 	}
+}
+
+// become makes it the server of another log. An answer to a request that a follower gave up
+// may still be under way.
+func (s *server) become(log *tlogtest.Log) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = log
 }
 
 // publish shows the newest checkpoint, cosigned by two witnesses at a time.

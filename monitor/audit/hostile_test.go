@@ -22,15 +22,15 @@ func TestHostile(t *testing.T) {
 		code     audit.Code
 		evidence fork.Kind
 	}{
-		{"another root at the same size", func(s *server) { s.log = s.log.Fork(500); s.grow(100); s.publish(later) }, audit.CodeForkSameSize, fork.SameSize},
-		{"a larger tree of another history", func(s *server) { s.log = s.log.Fork(500); s.grow(300); s.publish(later) }, audit.CodeForkPrefix, fork.Prefix},
+		{"another root at the same size", func(s *server) { s.become(s.log.Fork(500)); s.grow(100); s.publish(later) }, audit.CodeForkSameSize, fork.SameSize},
+		{"a larger tree of another history", func(s *server) { s.become(s.log.Fork(500)); s.grow(300); s.publish(later) }, audit.CodeForkPrefix, fork.Prefix},
 		{"a smaller tree of another history", func(s *server) {
 			other := s.log.Fork(300)
 			other.Add([]byte("another entry"))
 			s.show(other.Checkpoint(301, s.witnesses[2].At(later), s.witnesses[1].At(start)))
 		}, audit.CodeForkPrefix, fork.Prefix},
-		{"another history that no witness saw", func(s *server) { s.log = s.log.Fork(599); s.grow(1); s.show(s.log.Checkpoint(600)) }, audit.CodeForkSameSize, fork.SameSize},
-		{"a larger history that no witness saw", func(s *server) { s.log = s.log.Fork(599); s.grow(9); s.show(s.log.Checkpoint(608)) }, audit.CodeForkPrefix, fork.Prefix},
+		{"another history that no witness saw", func(s *server) { s.become(s.log.Fork(599)); s.grow(1); s.show(s.log.Checkpoint(600)) }, audit.CodeForkSameSize, fork.SameSize},
+		{"a larger history that no witness saw", func(s *server) { s.become(s.log.Fork(599)); s.grow(9); s.show(s.log.Checkpoint(608)) }, audit.CodeForkPrefix, fork.Prefix},
 		{"an older checkpoint", func(s *server) { s.show(s.log.Checkpoint(300, s.witnesses[0].At(start), s.witnesses[1].At(start))) }, audit.CodeOlderCheckpoint, ""},
 		{"the empty tree", func(s *server) { s.show(s.log.Checkpoint(0, s.witnesses[0].At(start), s.witnesses[1].At(start))) }, audit.CodeOlderCheckpoint, ""},
 		{"too few cosignatures", func(s *server) { s.grow(1); s.show(s.log.Checkpoint(601, s.witnesses[0].At(later))) }, audit.CodeQuorum, ""},
@@ -55,7 +55,7 @@ func TestHostile(t *testing.T) {
 		{"tiles and entries of another tree", func(s *server) {
 			s.grow(100)
 			s.publish(later)
-			s.log = s.log.Fork(650)
+			s.become(s.log.Fork(650))
 			s.grow(50)
 		}, audit.CodeNoConsistency, ""},
 	}
@@ -121,7 +121,7 @@ func TestForkHalfway(t *testing.T) {
 		t.Fatalf("got %+v, %v", p, err)
 	}
 	s.set(nil)
-	s.log = s.log.Fork(2000)
+	s.become(s.log.Fork(2000))
 	s.grow(2000)
 	s.publish(start.Add(time.Minute))
 	failure := refused(t, f, audit.CodeForkPrefix)
@@ -221,7 +221,7 @@ func TestKept(t *testing.T) {
 	}
 	s.show(s.log.Checkpoint(1200, s.witnesses[0].At(start), s.witnesses[1].At(start)))
 	refused(t, s.follower(t, audit.Options{Kept: kept}), audit.CodeOlderCheckpoint)
-	s.log = s.log.Fork(1299)
+	s.become(s.log.Fork(1299))
 	s.grow(500)
 	s.publish(start.Add(time.Minute))
 	failure := refused(t, s.follower(t, audit.Options{Kept: kept}), audit.CodeForkPrefix)

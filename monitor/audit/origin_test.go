@@ -25,7 +25,7 @@ func TestOtherLogOfThePolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := f.Checkpoint()
-	s.log = other
+	s.become(other)
 	shown := s.publish(start.Add(time.Minute))
 	// The policy accepts it: one who begins with it follows it.
 	if _, err := s.follower(t, audit.Options{}).Update(t.Context()); err != nil {
@@ -38,7 +38,7 @@ func TestOtherLogOfThePolicy(t *testing.T) {
 	if f.Checkpoint() != kept || f.State().Size() != 5 {
 		t.Errorf("what was followed changed: size %d of %s", f.State().Size(), f.Checkpoint().Origin)
 	}
-	s.log = first
+	s.become(first)
 	s.grow(2)
 	s.publish(start.Add(2 * time.Minute))
 	if _, err := f.Update(t.Context()); err != nil || f.State().Size() != 7 {
