@@ -115,33 +115,20 @@ func (k VerifierKey) verifyCosignature(c *SignedCheckpoint, sig NoteSignature) (
 // seconds, 1 to MaxSize. A 0x06 key does not cosign a checkpoint with extension
 // lines. Whether the checkpoint is consistent is the caller's to know.
 func (k *SigningKey) Cosign(checkpoint Checkpoint, t uint64) (NoteSignature, error) {
-	if err := checkTime(t); err != nil {
-		return NoteSignature{}, fmt.Errorf("cosign as %s: %w", quote(k.verifier.Name), err)
-	}
-	text := checkpoint.Text()
-	// What is signed must read back as what was meant: an origin with a line
-	// feed in it would not.
-	if read, err := ParseCheckpointText(text); err != nil {
-		return NoteSignature{}, err
-	} else if !read.Same(checkpoint) || len(read.Extensions) != len(checkpoint.Extensions) {
-		return NoteSignature{}, fmt.Errorf("cosign as %s: a line of the checkpoint holds a line feed", quote(k.verifier.Name))
-	}
-	message, err := k.verifier.cosignedMessage(checkpoint, text, t)
+	message, err := k.verifier.toCosign(checkpoint, t)
 	if err != nil {
-		return NoteSignature{}, fmt.Errorf("cosign as %s: %w", quote(k.verifier.Name), err)
+		return NoteSignature{}, err
 	}
-	sig := binary.BigEndian.AppendUint64(nil, t)
+	var signature []byte
 	switch k.verifier.Type {
 	case TypeCosignatureEd25519:
-		sig = append(sig, ed25519.Sign(k.ed25519, message)...)
+		signature = ed25519.Sign(k.ed25519, message)
 	case TypeCosignatureMLDSA44:
-		signature, err := k.mldsa.Sign(nil, message, nil)
-		if err != nil {
+		if signature, err = k.mldsa.Sign(nil, message, nil); err != nil {
 			return NoteSignature{}, fmt.Errorf("cosign as %s: %w", quote(k.verifier.Name), err)
 		}
-		sig = append(sig, signature...)
 	}
-	return k.signature(sig), nil
+	return k.verifier.cosignature(t, signature), nil
 }
 
 // cosignedMessage is what a cosigner of this key's type signs.
