@@ -1,21 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/command"
-	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/internal/keyfile"
 	"github.com/muster-log/muster/witness"
 )
-
-// maxKeyFile is well above the size of a key file.
-const maxKeyFile = 16 << 10
 
 func (a *app) keyCommand() *cobra.Command {
 	return command.Group("key", "the witness's own keys", a.keyGenerateCommand(), a.keyShowCommand())
@@ -48,23 +42,20 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 }
 
 func (a *app) keyShowCommand() *cobra.Command {
-	var path string
+	var source keySource
 	cmd := &cobra.Command{
-		Use:   "show --key FILE",
+		Use:   "show (--key FILE | --key-credential NAME)",
 		Short: "print the verifier keys of a key file",
 		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := command.Required(cmd, "key"); err != nil {
-				return err
-			}
-			keys, err := readKeyFile(path)
+			path, keys, err := source.read(cmd)
 			if err != nil {
 				return err
 			}
 			return a.printKeys(path, keys)
 		},
 	}
-	cmd.Flags().StringVar(&path, "key", "", "the key file")
+	source.flags(cmd)
 	return cmd
 }
 
@@ -88,20 +79,4 @@ func (a *app) printKeys(path string, keys witness.Keys) error {
 		}
 		return nil
 	})
-}
-
-// readKeyFile reads the witness's private keys.
-func readKeyFile(path string) (witness.Keys, error) {
-	data, err := keyfile.Read(path, maxKeyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return witness.Keys{}, command.Fail(exitcode.Unknown, "no-key-file", "make one with muster-witness key generate", fmt.Errorf("key file: %w", err))
-	}
-	if err != nil {
-		return witness.Keys{}, fmt.Errorf("key file: %w", err)
-	}
-	keys, err := witness.ParseKeys(data)
-	if err != nil {
-		return witness.Keys{}, fmt.Errorf("key file %s: %w", path, err)
-	}
-	return keys, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 
@@ -15,27 +14,32 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var data, key, listen string
+	var data, listen string
+	var source keySource
 	var verbose bool
 	cmd := &cobra.Command{
-		Use:   "serve --data DIR --key FILE --listen ADDR",
+		Use:   "serve --data DIR (--key FILE | --key-credential NAME) --listen ADDR",
 		Short: "answer logs and monitors until stopped by SIGTERM or SIGINT",
 		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := command.Required(cmd, "data", "key", "listen"); err != nil {
+			if err := command.Required(cmd, "data", "listen"); err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), data, key, listen, verbose)
+			if err := source.check(cmd); err != nil {
+				return err
+			}
+			return a.serve(cmd, data, source, listen, verbose)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "the data directory; made if it does not exist")
-	cmd.Flags().StringVar(&key, "key", "", "the key file, from muster-witness key generate")
+	source.flags(cmd)
 	cmd.Flags().StringVar(&listen, "listen", "", "the address to listen on, such as 127.0.0.1:8080; port 0 takes a free one")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every refused request")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, data, keyPath, listen string, verbose bool) error {
+func (a *app) serve(cmd *cobra.Command, data string, source keySource, listen string, verbose bool) error {
+	ctx := cmd.Context()
 	logger := a.Logger(verbose)
 	// The locks come before anything is read: a second process must not even
 	// look at a state that the first one is changing.
@@ -44,7 +48,7 @@ func (a *app) serve(ctx context.Context, data, keyPath, listen string, verbose b
 		return err
 	}
 	defer directoryLock.Close()
-	keys, err := readKeyFile(keyPath)
+	keyPath, keys, err := source.read(cmd)
 	if err != nil {
 		return err
 	}

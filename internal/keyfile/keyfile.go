@@ -54,6 +54,11 @@ func read(path string, limit int64, open func(string) (*os.File, fs.FileInfo, er
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&others != 0 {
 		return nil, &ModeError{path, mode.Perm()}
 	}
+	return readAll(file, path, limit)
+}
+
+// readAll reads what is opened to its end, and not above the limit.
+func readAll(file *os.File, path string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, err
