@@ -46,14 +46,14 @@ type Kind string
 
 // The kinds of steps.
 const (
-	Open     Kind = "open"
-	Write    Kind = "write"
-	Sync     Kind = "sync"
-	Truncate Kind = "truncate"
-	Allocate Kind = "allocate"
-	Rename   Kind = "rename"
-	Delete   Kind = "delete"
-	SyncDir  Kind = "sync directory"
+	Open      Kind = "open"
+	Write     Kind = "write"
+	Sync      Kind = "sync"
+	Truncate  Kind = "truncate"
+	Allocate  Kind = "allocate"
+	Rename    Kind = "rename"
+	Delete    Kind = "delete"
+	SyncNames Kind = "sync directory"
 )
 
 // A Step is one change that was asked of the disk.
@@ -187,6 +187,15 @@ func (d *Disk) Lied() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.lied
+}
+
+// Disarm keeps a fault that did not fall on a step yet from doing so.
+func (d *Disk) Disarm() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.fired {
+		d.fault = Fault{}
+	}
 }
 
 // Heal ends Full and Lie: there are free blocks again, and syncs are true of

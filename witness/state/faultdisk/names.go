@@ -95,20 +95,24 @@ func (d *Disk) rename(from, to string) error {
 	} else if err != nil {
 		return err
 	}
+	file := d.names[d.relative(from)]
+	if file == nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: syscall.ENOENT}
+	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	d.name(naming{path: relative, file: d.names[d.relative(from)], from: d.relative(from)})
+	d.name(naming{path: relative, file: file, from: d.relative(from)})
 	return nil
 }
 
-// syncDir makes the names in a directory durable. If it fails they stay as
+// SyncDir makes the names in a directory durable. If it fails they stay as
 // they are, and the next one makes them durable: a journal holds them.
-func (d *Disk) syncDir(directory string) error {
+func (d *Disk) SyncDir(directory string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	relative := d.relative(directory)
-	if _, err := d.begin(SyncDir, relative); errors.Is(err, errEnd) {
+	if _, err := d.begin(SyncNames, relative); errors.Is(err, errEnd) {
 		return d.end()
 	} else if err != nil {
 		return err

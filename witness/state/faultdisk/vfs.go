@@ -57,7 +57,7 @@ func (s *system) Delete(path string, syncDir bool) error {
 	if err := s.disk.remove(path, func() error { return s.VFSFilename.Delete(path, false) }); err != nil || !syncDir {
 		return err
 	}
-	return vfs.SystemError(s.disk.syncDir(filepath.Dir(path)), sqlite3.IOERR_DIR_FSYNC)
+	return vfs.SystemError(s.disk.SyncDir(filepath.Dir(path)), sqlite3.IOERR_DIR_FSYNC)
 }
 
 // code tells SQLite of a full disk, as the system's VFS does.
@@ -107,7 +107,7 @@ func (f *file) Sync(vfs.SyncFlag) error {
 		return nil
 	}
 	f.unnamed = false
-	return vfs.SystemError(f.disk.syncDir(filepath.Dir(f.path)), sqlite3.IOERR_DIR_FSYNC)
+	return vfs.SystemError(f.disk.SyncDir(filepath.Dir(f.path)), sqlite3.IOERR_DIR_FSYNC)
 }
 
 func (f *file) Truncate(size int64) error {
