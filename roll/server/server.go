@@ -14,18 +14,24 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/muster-log/muster/internal/connections"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/roll"
 	"github.com/muster-log/muster/roll/remote"
 )
 
 const (
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = 20 * time.Second
-	answerTimeout = 30 * time.Second
-	idleTimeout   = time.Minute
-	stopTimeout   = 10 * time.Second
-	maxHeader     = 16 << 10
+	// maxConnections bounds the connections that are open at once, and with them the
+	// bodies that are being read: each has one. maxPerAddress bounds those of one remote
+	// address.
+	maxConnections = 256
+	maxPerAddress  = 64
+	headerTimeout  = 10 * time.Second
+	bodyTimeout    = 20 * time.Second
+	answerTimeout  = 30 * time.Second
+	idleTimeout    = time.Minute
+	stopTimeout    = 10 * time.Second
+	maxHeader      = 16 << 10
 	// maxReading bounds the bodies that are parsed, and the signatures that are verified,
 	// at once: the rest of the machine is for following the log.
 	maxReading = 4
@@ -45,7 +51,7 @@ type Server struct {
 	signer      *roll.Signer
 	logger      *slog.Logger
 	mux         *http.ServeMux
-	connections connections
+	connections *connections.Bound
 	reading     chan struct{} // holds one for each that is being read
 	checks      bucket
 	taken       bucket
@@ -61,7 +67,7 @@ func New(signer *roll.Signer, logger *slog.Logger) *Server {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{signer: signer, logger: logger, mux: http.NewServeMux(), connections: connections{most: maxConnections, open: map[net.Conn]*connection{}},
+	s := &Server{signer: signer, logger: logger, mux: http.NewServeMux(), connections: connections.New(maxConnections, maxPerAddress),
 		reading: make(chan struct{}, maxReading), checks: bucket{burst: checked, perSecond: checked}, taken: bucket{burst: burst, perSecond: perSecond}, ahead: bucket{burst: burst, perSecond: perSecond}}
 	s.mux.HandleFunc("/withdrawals", s.only(http.MethodPost, s.hand))
 	s.mux.HandleFunc("/withdrawals/{digest}", s.only(http.MethodGet, s.withdrawal))
@@ -83,7 +89,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers on a listener until the context ends, and closes it.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, ConnState: s.connections.changed, ConnContext: s.connections.context, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	s.connections.Apply(server)
 	stopped := make(chan error, 1)
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -142,7 +149,7 @@ func (s *Server) hand(w http.ResponseWriter, r *http.Request) {
 			s.refuse(w, errBusy)
 			return
 		}
-		s.connections.signed(r.Context())
+		connections.Keep(r.Context()) // until it is answered
 	}
 	taken, err := s.signer.Take(r.Context(), handed)
 	switch {
