@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/keyfile"
+	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/sshagent"
 )
 
 func (a *app) keyCommand() *cobra.Command {
@@ -16,18 +19,21 @@ func (a *app) keyCommand() *cobra.Command {
 }
 
 func (a *app) keyGenerateCommand() *cobra.Command {
-	var name, path string
+	var name, path, inAgent string
 	cmd := &cobra.Command{
-		Use:   "generate --name NAME --out FILE",
+		Use:   "generate --name NAME --out FILE [--ssh-agent KEY]",
 		Short: "make the Ed25519 and the ML-DSA-44 key of a new witness, in one file",
 		Args:  command.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required(cmd, "name", "out"); err != nil {
 				return err
 			}
-			keys, err := witness.GenerateKeys(name)
-			if err != nil {
+			if err := tlog.CheckKeyName(name); err != nil {
 				return command.Usage(cmd, fmt.Errorf("--name %q: %w", name, err))
+			}
+			keys, err := generate(name, inAgent)
+			if err != nil {
+				return err
 			}
 			// Never over another file: a witness whose key is lost is another witness.
 			if err := keyfile.Create(path, keys.Marshal()); err != nil {
@@ -38,7 +44,20 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the witness's name, a URL without its scheme, such as witness.example/w1")
 	cmd.Flags().StringVar(&path, "out", "", "the private keys' file; it must not exist")
+	cmd.Flags().StringVar(&inAgent, "ssh-agent", "", "the Ed25519 key is in the ssh-agent at $SSH_AUTH_SOCK and stays there: its fingerprint SHA256:..., or its public key's file")
 	return cmd
+}
+
+// generate makes new keys; inAgent names an Ed25519 key that is there already.
+func generate(name, inAgent string) (witness.Keys, error) {
+	if inAgent == "" {
+		return witness.GenerateKeys(name)
+	}
+	public, err := sshagent.PublicKey(os.Getenv(agentSocket), inAgent)
+	if err != nil {
+		return witness.Keys{}, agentFailure(err)
+	}
+	return witness.GenerateKeysInAgent(name, public)
 }
 
 func (a *app) keyShowCommand() *cobra.Command {

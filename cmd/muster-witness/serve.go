@@ -52,11 +52,16 @@ func (a *app) serve(cmd *cobra.Command, data string, source keySource, listen st
 	if err != nil {
 		return err
 	}
-	keyLock, err := state.LockKey(keyPath)
+	keyLocks, err := lockKeys(keyPath, keys, logger)
 	if err != nil {
 		return err
 	}
-	defer keyLock.Close()
+	defer keyLocks.Close()
+	keys, agent, err := connect(keys)
+	if err != nil {
+		return err
+	}
+	defer agent.Close()
 	db, err := state.Create(ctx, data)
 	if err != nil {
 		return err
