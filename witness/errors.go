@@ -1,6 +1,9 @@
 package witness
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A Kind is why a request was refused: a stable code for programs.
 type Kind string
@@ -13,6 +16,9 @@ const (
 	KindMalformed Kind = "malformed"
 	// KindUnknownOrigin: the checkpoint's origin is not followed.
 	KindUnknownOrigin Kind = "unknown-origin"
+	// KindRateLimited: too many requests; Error.RetryAfter says when to come
+	// back.
+	KindRateLimited Kind = "rate-limited"
 	// KindNotSigned: no signature by a key of the log.
 	KindNotSigned Kind = "not-signed-by-log"
 	// KindBadSignature: a line with a trusted key's name and id does not verify.
@@ -30,6 +36,9 @@ const (
 	KindSameSize Kind = "same-size-other-root"
 	// KindInconsistent: the consistency proof does not verify.
 	KindInconsistent Kind = "inconsistent"
+	// KindRolledBack: the witness was rolled back, or its key runs elsewhere:
+	// it cosigns nothing until its operator has acted.
+	KindRolledBack Kind = "rolled-back"
 	// KindUnavailable: the witness cannot answer now; nothing is wrong with
 	// the request.
 	KindUnavailable Kind = "unavailable"
@@ -43,7 +52,9 @@ type Error struct {
 	Origin string
 	// Size is, for KindOldSize, the size of the latest cosigned checkpoint.
 	Size uint64
-	Err  error
+	// RetryAfter is, for KindRateLimited, how long to wait.
+	RetryAfter time.Duration
+	Err        error
 }
 
 func (e *Error) Error() string {
