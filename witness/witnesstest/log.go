@@ -4,8 +4,11 @@
 package witnesstest
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/muster-log/muster/tlog"
@@ -79,6 +82,20 @@ func (l *Log) Sign(checkpoint tlog.Checkpoint) *tlog.SignedCheckpoint {
 	}
 	return &tlog.SignedCheckpoint{Checkpoint: checkpoint,
 		Note: &tlog.Note{Text: checkpoint.Text(), Signatures: []tlog.NoteSignature{signature}}}
+}
+
+// SignText returns the note signature line of the log's key on any bytes, also
+// on a text that no note may have.
+func (l *Log) SignText(text string) string {
+	l.tb.Helper()
+	// PRIVATE+KEY+<name>+<key id>+<base64 of type and seed>
+	parts := strings.SplitN(l.Key.String(), "+", 5)
+	private, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
+	if err != nil || len(private) != 1+ed25519.SeedSize || l.Key.Verifier().Type != tlog.TypeEd25519 {
+		l.tb.Fatalf("%v is no Ed25519 key: %v", l.Key, err)
+	}
+	signature := ed25519.Sign(ed25519.NewKeyFromSeed(private[1:]), []byte(text))
+	return tlog.NoteSignature{Name: l.Key.Verifier().Name, KeyID: l.Key.Verifier().KeyID, Sig: signature}.Line()
 }
 
 // Request returns the add-checkpoint request that takes a witness from one
