@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"filippo.io/mldsa"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
 )
 
 const (
@@ -124,7 +125,8 @@ func (k *SigningKey) Cosign(checkpoint Checkpoint, t uint64) (NoteSignature, err
 	case TypeCosignatureEd25519:
 		signature = ed25519.Sign(k.ed25519, message)
 	case TypeCosignatureMLDSA44:
-		if signature, err = k.mldsa.Sign(nil, message, nil); err != nil {
+		signature = make([]byte, mldsa44.SignatureSize)
+		if err := mldsa44.SignTo(k.mldsa, message, nil, true, signature); err != nil {
 			return NoteSignature{}, fmt.Errorf("cosign as %s: %w", quote(k.verifier.Name), err)
 		}
 	}

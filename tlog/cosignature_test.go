@@ -3,6 +3,7 @@ package tlog
 import (
 	"encoding/hex"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -224,4 +225,31 @@ func TestCosignedMessage(t *testing.T) {
 	if hex.EncodeToString(got) != want {
 		t.Errorf("0x06: got %x, want %s", got, want)
 	}
+}
+
+// TestCosignConcurrently: one expanded key signs for many requests at once.
+func TestCosignConcurrently(t *testing.T) {
+	key := testKey(t, "w.example", TypeCosignatureMLDSA44)
+	var group sync.WaitGroup
+	for i := range uint64(8) {
+		group.Go(func() {
+			for size := range uint64(8) {
+				c := Checkpoint{Origin: "log.example", Size: size, Root: testLeaf(int(i))}
+				line, err := key.Cosign(c, 5+i)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				signed, err := NewSignedCheckpoint(c, line)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, err := signed.Cosignatures([]VerifierKey{key.Verifier()}); err != nil || len(got) != 1 || got[0].Time != 5+i {
+					t.Errorf("got %v, %v", got, err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }

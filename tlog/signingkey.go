@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"filippo.io/mldsa"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
 )
 
 const signingKeyPrefix = "PRIVATE+KEY+"
@@ -22,7 +23,9 @@ type SigningKey struct {
 	verifier VerifierKey
 	seed     [32]byte
 	ed25519  ed25519.PrivateKey
-	mldsa    *mldsa.PrivateKey
+	// mldsa is expanded once. Another module signs than verifies: it takes a third
+	// of the time, which is most of what a cosignature costs.
+	mldsa *mldsa44.PrivateKey
 }
 
 // GenerateSigningKey makes a new key.
@@ -73,8 +76,11 @@ func newSigningKey(name string, t KeyType, seed [32]byte) (*SigningKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("signing key of %s: %w", quote(name), err)
 		}
-		key.mldsa = private
 		public = private.PublicKey().Bytes()
+		var same *mldsa44.PublicKey
+		if same, key.mldsa = mldsa44.NewKeyFromSeed(&seed); !bytes.Equal(same.Bytes(), public) {
+			return nil, fmt.Errorf("signing key of %s: the two ML-DSA-44 implementations derive different keys from one seed", quote(name))
+		}
 	default:
 		return nil, fmt.Errorf("signing key of %s: %w 0x%02x: want 0x01, 0x04 or 0x06", quote(name), ErrKeyType, byte(t))
 	}
