@@ -125,21 +125,34 @@ func parseSignatureLine(line string) (NoteSignature, error) {
 
 // Line returns the signature line, its line feed included.
 func (s NoteSignature) Line() string {
+	return string(s.AppendLine(make([]byte, 0, s.lineSize())))
+}
+
+// AppendLine appends the signature line, its line feed included.
+func (s NoteSignature) AppendLine(to []byte) []byte {
 	raw := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(s.Sig)), s.KeyID)
-	raw = append(raw, s.Sig...)
-	return signaturePrefix + s.Name + " " + base64.StdEncoding.EncodeToString(raw) + "\n"
+	to = append(append(append(to, signaturePrefix...), s.Name...), ' ')
+	to = base64.StdEncoding.AppendEncode(to, append(raw, s.Sig...))
+	return append(to, '\n')
+}
+
+// lineSize is the length of the signature line, in bytes.
+func (s NoteSignature) lineSize() int {
+	return len(signaturePrefix) + len(s.Name) + 1 + base64.StdEncoding.EncodedLen(4+len(s.Sig)) + 1
 }
 
 // Marshal returns the bytes of the note. For a note from ParseNote these are
 // the bytes that were parsed.
 func (n *Note) Marshal() []byte {
-	var b strings.Builder
-	b.WriteString(n.Text)
-	b.WriteString("\n")
+	size := len(n.Text) + 1
 	for _, s := range n.Signatures {
-		b.WriteString(s.Line())
+		size += s.lineSize()
 	}
-	return []byte(b.String())
+	note := append(append(make([]byte, 0, size), n.Text...), '\n')
+	for _, s := range n.Signatures {
+		note = s.AppendLine(note)
+	}
+	return note
 }
 
 // CheckKeyName refuses a key name that is empty, holds a Unicode space, a plus
