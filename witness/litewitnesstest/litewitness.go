@@ -219,6 +219,22 @@ func (w *Witness) AddLog(origin string, key tlog.VerifierKey) error {
 	return w.change(`INSERT INTO key (origin, key) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM key WHERE origin = ?1 AND key = ?2)`, origin, key.String())
 }
 
+// AddLogs adds many new logs at once, each under its key's name, after at least
+// one AddLog.
+func (w *Witness) AddLogs(keys ...tlog.VerifierKey) error {
+	empty := sha256.Sum256(nil)
+	var logs, logKeys []any
+	for _, key := range keys {
+		logs = append(logs, key.Name, base64.StdEncoding.EncodeToString(empty[:]))
+		logKeys = append(logKeys, key.Name, key.String())
+	}
+	rows := func(row string) string { return strings.Repeat(row+", ", len(keys)-1) + row }
+	if err := w.change(`INSERT INTO log (origin, tree_size, tree_hash) VALUES `+rows("(?, 0, ?)"), logs...); err != nil {
+		return err
+	}
+	return w.change(`INSERT INTO key (origin, key) VALUES `+rows("(?, ?)"), logKeys...)
+}
+
 // DisableLog takes all keys of a log away, as its documentation says.
 func (w *Witness) DisableLog(origin string) error {
 	return w.change(`DELETE FROM key WHERE origin = ?`, origin)
