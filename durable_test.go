@@ -24,6 +24,7 @@ var mayBeFragile = map[string]string{
 	"internal/atomicfile":      "is what the others use instead",
 	"demo":                     "works in a directory that it makes and removes; nothing there outlives it",
 	"release/measure/model.go": "makes the image of a model, too large for memory, and syncs it before it names it",
+	"witness/state/anchor":     "appends to the file it has named, and does each step on a file system that tests can make fail",
 	"witness/state/faultdisk":  "is the disk of tests that lose power: what it says of its files is the point of it",
 	"cmd/muster-log/layout.go": "gives a whole new directory its name, after each file in it was made durable",
 }

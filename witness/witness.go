@@ -75,8 +75,26 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	origin := request.Checkpoint.Origin
-	log, err := w.lookup(ctx, origin)
+	// From here to the answer one request of an origin at a time. The state's
+	// compare-and-swap would be enough to be right; the lock spares the losers
+	// of a race two signatures.
+	stripe := &w.stripes[maphash.String(w.seed, request.Checkpoint.Origin)%uint64(len(w.stripes))]
+	stripe.Lock()
+	defer stripe.Unlock()
+	for range 3 {
+		lines, err := w.judge(ctx, request)
+		if !errors.Is(err, ErrConflict) {
+			return lines, err
+		}
+		// Somebody else moved the state; judge again against what it is now.
+	}
+	return nil, &Error{Kind: KindUnavailable, Origin: request.Checkpoint.Origin, Err: errors.New("the state keeps changing under this request; try again")}
+}
+
+// judge decides about a request as things stand, and cosigns; the error is
+// ErrConflict if they changed meanwhile.
+func (w *Witness) judge(ctx context.Context, request *AddCheckpoint) ([]byte, error) {
+	log, latest, err := w.lookup(ctx, request.Checkpoint.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -87,43 +105,21 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 	if err := checkSizes(request); err != nil {
 		return nil, err
 	}
-
-	// From here to the answer one request of an origin at a time. The state's
-	// compare-and-swap would be enough to be right; the lock spares the losers
-	// of a race two signatures.
-	stripe := &w.stripes[maphash.String(w.seed, origin)%uint64(len(w.stripes))]
-	stripe.Lock()
-	defer stripe.Unlock()
-	for range 3 {
-		latest, err := w.state.Latest(ctx, sha256.Sum256([]byte(origin)))
-		if err != nil {
-			return nil, &Error{Kind: KindUnavailable, Origin: origin, Err: fmt.Errorf("read the state: %w", err)}
-		}
-		if err := decide(request, latest); err != nil {
-			return nil, err
-		}
-		lines, err := w.advance(ctx, request, signatures, latest)
-		if errors.Is(err, ErrConflict) {
-			// Somebody else moved the state; judge again against what it is now.
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return lines, nil
+	if err := decide(request, latest); err != nil {
+		return nil, err
 	}
-	return nil, &Error{Kind: KindUnavailable, Origin: origin, Err: errors.New("the state keeps changing under this request; try again")}
+	return w.advance(ctx, request, signatures, log, latest)
 }
 
 // advance cosigns the request's checkpoint, makes that the latest and returns
 // the cosignature lines.
-func (w *Witness) advance(ctx context.Context, request *AddCheckpoint, signatures []tlog.NoteSignature, latest Latest) ([]byte, error) {
+func (w *Witness) advance(ctx context.Context, request *AddCheckpoint, signatures []tlog.NoteSignature, log Log, latest Latest) ([]byte, error) {
 	checkpoint := request.Checkpoint
 	timestamp, err := w.timestamp(latest)
 	if err != nil {
 		return nil, &Error{Kind: KindUnavailable, Origin: checkpoint.Origin, Err: err}
 	}
-	if lines, ok := w.repeat(request, latest, timestamp); ok {
+	if lines, ok := w.repeat(ctx, request, latest, timestamp); ok {
 		return lines, nil
 	}
 	cosignatures, err := w.keys.Cosign(checkpoint.Checkpoint, timestamp)
@@ -134,8 +130,8 @@ func (w *Witness) advance(ctx context.Context, request *AddCheckpoint, signature
 	// lines made just now: a line that came in under our name is not among
 	// them, nor one of a key we do not know.
 	note := tlog.Note{Text: checkpoint.Note.Text, Signatures: append(signatures[:len(signatures):len(signatures)], cosignatures...)}
-	next := Latest{Size: checkpoint.Size, Root: checkpoint.Root, Time: timestamp, Note: note.Marshal()}
-	if err := w.state.Advance(ctx, checkpoint.Origin, latest, next); err != nil {
+	next := Latest{Size: checkpoint.Size, Root: checkpoint.Root, Time: timestamp}
+	if err := w.state.Advance(ctx, log, latest, next, note.Marshal()); err != nil {
 		if errors.Is(err, ErrConflict) {
 			return nil, err
 		}
@@ -147,11 +143,15 @@ func (w *Witness) advance(ctx context.Context, request *AddCheckpoint, signature
 // repeat answers a checkpoint that was cosigned within this very second with
 // the cosignatures made then: new ones would say the same, and a submitter
 // that repeats itself costs neither a signature nor a write.
-func (w *Witness) repeat(request *AddCheckpoint, latest Latest, timestamp uint64) ([]byte, bool) {
-	if latest.Note == nil || latest.Time != timestamp {
+func (w *Witness) repeat(ctx context.Context, request *AddCheckpoint, latest Latest, timestamp uint64) ([]byte, bool) {
+	if latest.Time != timestamp || latest.Size != request.Checkpoint.Size {
 		return nil, false
 	}
-	kept, err := tlog.ParseCheckpoint(latest.Note)
+	note, err := w.state.Note(ctx, sha256.Sum256([]byte(request.Checkpoint.Origin)))
+	if err != nil || note == nil {
+		return nil, false
+	}
+	kept, err := tlog.ParseCheckpoint(note)
 	if err != nil || kept.Note.Text != request.Checkpoint.Note.Text {
 		return nil, false
 	}
@@ -176,20 +176,21 @@ func (w *Witness) timestamp(latest Latest) (uint64, error) {
 	return max(uint64(now.Unix()), latest.Time), nil
 }
 
-// lookup finds the log of an origin, with the call's errors.
-func (w *Witness) lookup(ctx context.Context, origin string) (Log, error) {
+// lookup finds the log of an origin and its latest checkpoint, with the call's
+// errors.
+func (w *Witness) lookup(ctx context.Context, origin string) (Log, Latest, error) {
 	if err := CheckOrigin(origin); err != nil {
 		// No log with such an origin can be followed, so none is known.
-		return Log{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: err}
+		return Log{}, Latest{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: err}
 	}
-	log, err := w.state.Log(ctx, origin)
+	log, latest, err := w.state.Log(ctx, origin)
 	if errors.Is(err, ErrUnknownOrigin) {
-		return Log{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: errors.New("this witness does not follow that origin; ask its operator to add the log")}
+		return Log{}, Latest{}, &Error{Kind: KindUnknownOrigin, Origin: origin, Err: errors.New("this witness does not follow that origin; ask its operator to add the log")}
 	}
 	if err != nil {
-		return Log{}, &Error{Kind: KindUnavailable, Origin: origin, Err: fmt.Errorf("read the state: %w", err)}
+		return Log{}, Latest{}, &Error{Kind: KindUnavailable, Origin: origin, Err: fmt.Errorf("read the state: %w", err)}
 	}
-	return log, nil
+	return log, latest, nil
 }
 
 // Checkpoint returns the latest checkpoint cosigned for the log whose origin
@@ -198,18 +199,19 @@ func (w *Witness) lookup(ctx context.Context, origin string) (Log, error) {
 // log is followed or none of its checkpoints was ever cosigned.
 //
 // See https://c2sp.org/tlog-witness, "Monitor Retrieval Mechanism".
-func (w *Witness) Checkpoint(ctx context.Context, originHash [sha256.Size]byte) (Latest, error) {
-	latest, err := w.state.Latest(ctx, originHash)
+func (w *Witness) Checkpoint(ctx context.Context, originHash [sha256.Size]byte) ([]byte, error) {
+	note, err := w.state.Note(ctx, originHash)
 	if err != nil {
-		return Latest{}, err
+		return nil, err
 	}
-	if latest.Note == nil {
-		return Latest{}, ErrUnknownOrigin
+	if note == nil {
+		return nil, ErrUnknownOrigin
 	}
-	return latest, nil
+	return note, nil
 }
 
-// Followed returns up to limit of the logs this witness follows, by origin.
-func (w *Witness) Followed(ctx context.Context, limit int) ([]Followed, error) {
-	return w.state.Followed(ctx, limit)
+// Followed returns up to limit of the logs this witness follows or once
+// followed, by origin, those after that origin.
+func (w *Witness) Followed(ctx context.Context, after string, limit int) ([]Followed, error) {
+	return w.state.Followed(ctx, after, limit)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/tlog/fork"
 	"github.com/muster-log/muster/witness"
 	"github.com/muster-log/muster/witness/witnesstest"
 )
@@ -19,6 +20,10 @@ type memory struct {
 	mu     sync.Mutex
 	log    witness.Log
 	latest witness.Latest
+	note   []byte
+	// evidence and unremembered are what was kept of others' faults and of its own.
+	evidence     []*fork.Evidence
+	unremembered []witness.Unremembered
 	// before runs ahead of each change, in place of another process.
 	before func(*memory)
 	// failure is the next change's error; kept says whether it is made anyhow.
@@ -26,40 +31,62 @@ type memory struct {
 	kept    bool
 }
 
-func (m *memory) Log(_ context.Context, origin string) (witness.Log, error) {
+func (m *memory) Log(_ context.Context, origin string) (witness.Log, witness.Latest, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if origin != m.log.Origin {
-		return witness.Log{}, witness.ErrUnknownOrigin
+		return witness.Log{}, witness.Latest{}, witness.ErrUnknownOrigin
 	}
-	return m.log, nil
+	return m.log, m.latest, nil
 }
 
-func (m *memory) Latest(_ context.Context, hash [sha256.Size]byte) (witness.Latest, error) {
+func (m *memory) Note(_ context.Context, hash [sha256.Size]byte) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if hash != sha256.Sum256([]byte(m.log.Origin)) {
-		return witness.Latest{}, witness.ErrUnknownOrigin
+		return nil, witness.ErrUnknownOrigin
 	}
-	return m.latest, nil
+	return m.note, nil
 }
 
-func (m *memory) Advance(_ context.Context, _ string, from, to witness.Latest) error {
+func (m *memory) Advance(_ context.Context, _ witness.Log, from, to witness.Latest, note []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.before != nil {
 		m.before(m)
 	}
-	if m.latest.Size != from.Size || m.latest.Root != from.Root || m.latest.Time != from.Time {
+	if m.latest != from {
 		return witness.ErrConflict
 	}
 	failure := m.failure
 	m.failure = nil
 	if failure == nil || m.kept {
-		m.latest = to
+		m.latest, m.note = to, note
 	}
 	return failure
 }
 
-func (m *memory) Followed(context.Context, int) ([]witness.Followed, error) {
+func (m *memory) KeepEvidence(_ context.Context, evidence *fork.Evidence) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.evidence = append(m.evidence, evidence)
+	return true, nil
+}
+
+func (m *memory) Halt(_ context.Context, found witness.Unremembered) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unremembered = append(m.unremembered, found)
+	return nil
+}
+
+func (m *memory) Halted() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.unremembered) > 0
+}
+
+func (m *memory) Followed(context.Context, string, int) ([]witness.Followed, error) {
 	return []witness.Followed{{Log: m.log, Latest: m.latest}}, nil
 }
 
@@ -140,8 +167,8 @@ func TestW6ClockNeverSet(t *testing.T) {
 	for _, now := range []time.Time{time.Unix(0, 0), time.Unix(-1, 0), time.Unix(1000, 0)} {
 		at.now = now
 		_, err := w.AddCheckpoint(t.Context(), log.Request(0, 3).Marshal())
-		if got := kindOf(err); got != witness.KindUnavailable || state.latest.Note != nil {
-			t.Errorf("clock %v: got %s, kept %q", now, got, state.latest.Note)
+		if got := kindOf(err); got != witness.KindUnavailable || state.note != nil {
+			t.Errorf("clock %v: got %s, kept %q", now, got, state.note)
 		}
 	}
 }
@@ -180,7 +207,7 @@ func TestW3AnotherProcessMovesTheState(t *testing.T) {
 	log := witnesstest.NewLog(t, "log.example/a", 9)
 	w, state, _ := newWitness(t, log)
 	times(t, w, log.Request(0, 3))
-	moved := witness.Latest{Size: 7, Root: log.Root(7), Time: uint64(start.Unix()), Note: []byte("another's")}
+	moved := witness.Latest{Size: 7, Root: log.Root(7), Time: uint64(start.Unix())}
 	state.before = func(m *memory) { m.latest = moved }
 	_, err := w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal())
 	var refusal *witness.Error

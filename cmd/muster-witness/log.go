@@ -92,7 +92,7 @@ func (a *app) logListCommand() *cobra.Command {
 				return command.Fail(exitcode.Unknown, "no-data", "add a log with muster-witness log add, or look for the right --data", err)
 			}
 			defer db.Close()
-			followed, err := db.Followed(cmd.Context(), math.MaxInt32)
+			followed, err := db.Followed(cmd.Context(), "", math.MaxInt32)
 			if err != nil {
 				return fmt.Errorf("list the logs: %w", err)
 			}
@@ -125,7 +125,7 @@ func (a *app) printLogs(followed []witness.Followed) error {
 		for _, key := range log.Keys {
 			listed.Keys = append(listed.Keys, key.String())
 		}
-		if log.Latest.Note != nil {
+		if !log.Latest.IsZero() {
 			listed.Latest = &listedLatest{
 				Size: log.Latest.Size,
 				Root: base64.StdEncoding.EncodeToString(log.Latest.Root[:]),

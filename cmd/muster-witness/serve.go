@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var data, listen string
+	var data, anchor, listen string
 	var source keySource
 	var verbose bool
 	cmd := &cobra.Command{
@@ -25,20 +25,22 @@ func (a *app) serveCommand() *cobra.Command {
 			if err := command.Required(cmd, "data", "listen"); err != nil {
 				return err
 			}
-			if err := source.check(cmd); err != nil {
+			anchor, err := source.anchor(cmd, anchor)
+			if err != nil {
 				return err
 			}
-			return a.serve(cmd, data, source, listen, verbose)
+			return a.serve(cmd, data, anchor, source, listen, verbose)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "the data directory; made if it does not exist")
+	cmd.Flags().StringVar(&anchor, "anchor", "", "the file outside the data directory that says how far each log was cosigned, best on another disk; default: the key file's name and .anchor")
 	source.flags(cmd)
 	cmd.Flags().StringVar(&listen, "listen", "", "the address to listen on, such as 127.0.0.1:8080; port 0 takes a free one")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every refused request")
 	return cmd
 }
 
-func (a *app) serve(cmd *cobra.Command, data string, source keySource, listen string, verbose bool) error {
+func (a *app) serve(cmd *cobra.Command, data, anchor string, source keySource, listen string, verbose bool) error {
 	ctx := cmd.Context()
 	logger := a.Logger(verbose)
 	// The locks come before anything is read: a second process must not even
@@ -62,7 +64,7 @@ func (a *app) serve(cmd *cobra.Command, data string, source keySource, listen st
 		return err
 	}
 	defer agent.Close()
-	db, err := state.Create(ctx, data)
+	db, err := state.Serve(ctx, state.Options{Directory: data, Anchor: anchor, Witness: keys.Verifiers()})
 	if err != nil {
 		return err
 	}

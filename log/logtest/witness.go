@@ -24,7 +24,7 @@ type Witness struct {
 	URL     string
 	keys    witness.Keys
 	now     func() time.Time
-	state   *state.DB
+	state   *state.Serving
 	witness *witness.Witness
 	address string
 	stop    func()
@@ -49,7 +49,8 @@ func NewWitness(tb testing.TB, name string, now func() time.Time) *Witness {
 func (w *Witness) create() {
 	w.tb.Helper()
 	// Not tb.Context: the witness answers until the cleanups are over.
-	db, err := state.Create(context.Background(), w.tb.TempDir())
+	directory := w.tb.TempDir()
+	db, err := state.Serve(context.Background(), state.Options{Directory: directory, Anchor: directory + ".anchor", Witness: w.keys.Verifiers()})
 	if err != nil {
 		w.tb.Fatal(err)
 	}

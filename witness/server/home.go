@@ -39,7 +39,7 @@ type homeLog struct {
 
 // home is the page for people: who the witness is and what it follows.
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {
-	followed, err := s.witness.Followed(r.Context(), maxListed+1)
+	followed, err := s.witness.Followed(r.Context(), "", maxListed+1)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -65,7 +65,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 func describe(log witness.Followed) homeLog {
 	hash := sha256.Sum256([]byte(log.Origin))
 	described := homeLog{Origin: log.Origin, Hash: hex.EncodeToString(hash[:])}
-	if log.Latest.Note != nil {
+	if !log.Latest.IsZero() {
 		described.Cosigned = true
 		described.Size = log.Latest.Size
 		described.Root = base64.StdEncoding.EncodeToString(log.Latest.Root[:])

@@ -154,7 +154,7 @@ func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, &witness.Error{Kind: witness.KindUnknownOrigin, Err: errors.New("want the SHA-256 of an origin, in lowercase hex")})
 		return
 	}
-	latest, err := s.witness.Checkpoint(r.Context(), hash)
+	note, err := s.witness.Checkpoint(r.Context(), hash)
 	if errors.Is(err, witness.ErrUnknownOrigin) {
 		err = &witness.Error{Kind: witness.KindUnknownOrigin, Err: errors.New("this witness has never cosigned a checkpoint of that origin")}
 	}
@@ -164,7 +164,7 @@ func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write(latest.Note)
+	w.Write(note)
 }
 
 // parseOriginHash reads the one spelling of a SHA-256 that the spec allows.

@@ -29,7 +29,7 @@ type running struct {
 	t    testing.TB
 	url  string
 	keys witness.Keys
-	db   *state.DB
+	db   *state.Serving
 	log  *bytes.Buffer
 	stop func() error
 }
@@ -37,7 +37,12 @@ type running struct {
 // start serves a witness that follows the logs, until the test ends.
 func start(t testing.TB, timeouts server.Timeouts, logs ...*witnesstest.Log) *running {
 	t.Helper()
-	db, err := state.Create(t.Context(), t.TempDir())
+	keys, err := witness.GenerateKeys(witnessName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	db, err := state.Serve(t.Context(), state.Options{Directory: directory, Anchor: directory + ".anchor", Witness: keys.Verifiers()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,10 +51,6 @@ func start(t testing.TB, timeouts server.Timeouts, logs ...*witnesstest.Log) *ru
 		if _, err := db.AddLog(t.Context(), log.Origin, log.Key.Verifier()); err != nil {
 			t.Fatal(err)
 		}
-	}
-	keys, err := witness.GenerateKeys(witnessName)
-	if err != nil {
-		t.Fatal(err)
 	}
 	w, err := witness.New(witness.Config{Keys: keys, State: db})
 	if err != nil {

@@ -3,58 +3,188 @@ package state
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
 )
 
-// maxKeys bounds the keys of one log: rotation needs two, a migration to
-// another algorithm four.
+// maxKeys bounds the keys of one log, those that are no longer trusted
+// included: rotation needs two, a migration to another algorithm four.
 const maxKeys = 16
 
+// Listing is what a list says of a log besides its key. The zero value says
+// nothing.
+type Listing struct {
+	// List names the list.
+	List string
+	// RequestsPerDay bounds the log's requests; 0 stands for the default.
+	RequestsPerDay uint64
+	// Contact is how to reach the log's operator.
+	Contact string
+}
+
 // AddLog makes the witness follow origin under key, at once also in a process
-// that serves from this database. An origin that is followed already gets the
-// key besides the ones it has and keeps its size and root. added is false if
-// the log had that key already.
+// that serves from this database. An origin that is or was followed gets the
+// key besides the ones it has and keeps its size and root; one that was
+// disabled is enabled, and so is the key. changed is false if all of that was
+// so already.
 //
 // A key whose name and key id are those of another one of the log, but whose
 // bytes are not, is refused: no signature line could tell them apart.
-func (db *DB) AddLog(ctx context.Context, origin string, key tlog.VerifierKey) (added bool, err error) {
+func (db *DB) AddLog(ctx context.Context, origin string, key tlog.VerifierKey) (changed bool, err error) {
+	err = db.change(ctx, func(tx *sql.Tx) error {
+		changed, err = db.addLog(ctx, tx, origin, key)
+		return err
+	})
+	return changed, err
+}
+
+// AddListed is AddLog for a log of a list, which also says how often it may
+// ask and whom to ask.
+func (db *DB) AddListed(ctx context.Context, origin string, key tlog.VerifierKey, listing Listing) (changed bool, err error) {
+	err = db.change(ctx, func(tx *sql.Tx) error {
+		if changed, err = db.addLog(ctx, tx, origin, key); err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `UPDATE logs SET list = ?, requests_per_day = ?, contact = ?
+			WHERE origin = ? AND (list, requests_per_day, contact) != (?, ?, ?)`,
+			listing.List, int64(listing.RequestsPerDay), listing.Contact, origin,
+			listing.List, int64(listing.RequestsPerDay), listing.Contact)
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		changed = changed || rows > 0
+		return err
+	})
+	return changed, err
+}
+
+// DisableLog stops cosigning for a log, at once. What it was cosigned for is
+// not forgotten. changed is false if it was disabled already; the error is
+// witness.ErrUnknownOrigin if it was never followed.
+func (db *DB) DisableLog(ctx context.Context, origin string) (changed bool, err error) {
+	err = db.change(ctx, func(tx *sql.Tx) error {
+		changed, err = set(ctx, tx, `UPDATE logs SET enabled = 0 WHERE origin = ? AND enabled`,
+			`SELECT count(*) FROM logs WHERE origin = ?`, witness.ErrUnknownOrigin, origin)
+		return err
+	})
+	return changed, err
+}
+
+// ErrUnknownKey is the error for a key that a log does not have.
+var ErrUnknownKey = errors.New("the log has no such key")
+
+// DisableKey stops trusting one key of a log, at once. The error is
+// ErrUnknownKey if the log does not have it.
+func (db *DB) DisableKey(ctx context.Context, origin string, key tlog.VerifierKey) (changed bool, err error) {
+	err = db.change(ctx, func(tx *sql.Tx) error {
+		changed, err = set(ctx, tx, `UPDATE log_keys SET enabled = 0 WHERE origin = ? AND vkey = ? AND enabled`,
+			`SELECT count(*) FROM log_keys WHERE origin = ? AND vkey = ?`, ErrUnknownKey, origin, key.String())
+		return err
+	})
+	return changed, err
+}
+
+// set makes a change to one row, or finds that it is made, or that there is no
+// such row.
+func set(ctx context.Context, tx *sql.Tx, update, count string, missing error, arguments ...any) (changed bool, err error) {
+	result, err := tx.ExecContext(ctx, update, arguments...)
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	if err != nil || rows > 0 {
+		return rows > 0, err
+	}
+	var there int
+	if err := tx.QueryRowContext(ctx, count, arguments...).Scan(&there); err != nil {
+		return false, err
+	}
+	if there == 0 {
+		return false, missing
+	}
+	return false, nil
+}
+
+// change runs one transaction of the operator's, which the process that serves
+// notices by the revision.
+func (db *DB) change(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := db.pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := do(tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE revision SET value = value + 1`); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// addLog is AddLog inside a transaction.
+func (db *DB) addLog(ctx context.Context, tx *sql.Tx, origin string, key tlog.VerifierKey) (changed bool, err error) {
 	if err := witness.CheckOrigin(origin); err != nil {
 		return false, err
 	}
-	tx, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	defer tx.Rollback()
 	hash := sha256.Sum256([]byte(origin))
-	if _, err := tx.ExecContext(ctx, `INSERT INTO logs (origin, origin_hash) VALUES (?, ?) ON CONFLICT (origin) DO NOTHING`, origin, hash[:]); err != nil {
-		return false, err
-	}
-	query, err := tx.PrepareContext(ctx, keysQuery)
+	result, err := tx.ExecContext(ctx, `INSERT INTO logs (origin, origin_hash) VALUES (?, ?)
+		ON CONFLICT (origin) DO UPDATE SET enabled = 1 WHERE NOT enabled`, origin, hash[:])
 	if err != nil {
 		return false, err
 	}
-	defer query.Close()
-	keys, err := db.logKeys(ctx, query, origin)
+	rows, err := result.RowsAffected()
 	if err != nil {
 		return false, err
 	}
-	for _, known := range keys {
+	changed = rows > 0
+	if err := db.checkKey(ctx, tx, origin, key); err != nil {
+		return false, err
+	}
+	result, err = tx.ExecContext(ctx, `INSERT INTO log_keys (origin, vkey) VALUES (?, ?)
+		ON CONFLICT (origin, vkey) DO UPDATE SET enabled = 1 WHERE NOT enabled`, origin, key.String())
+	if err != nil {
+		return false, err
+	}
+	rows, err = result.RowsAffected()
+	return changed || rows > 0, err
+}
+
+// checkKey refuses a key that a log cannot have besides those it has.
+func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, origin string, key tlog.VerifierKey) error {
+	rows, err := tx.QueryContext(ctx, `SELECT vkey FROM log_keys WHERE origin = ?`, origin)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	count := 0
+	for rows.Next() {
+		var vkey string
+		if err := rows.Scan(&vkey); err != nil {
+			return err
+		}
+		known, err := db.parseKey(vkey)
+		if err != nil {
+			return fmt.Errorf("the database holds a bad key for %q: %w", origin, err)
+		}
 		if known.Equal(key) {
-			return false, nil
+			return rows.Close()
 		}
 		if known.Name == key.Name && known.KeyID == key.KeyID {
-			return false, fmt.Errorf("%q has another key with the name %q and the key id %08x: no signature line could tell them apart; make another log key", origin, key.Name, key.KeyID)
+			return fmt.Errorf("%q has another key with the name %q and the key id %08x: no signature line could tell them apart; make another log key", origin, key.Name, key.KeyID)
 		}
+		count++
 	}
-	if len(keys) >= maxKeys {
-		return false, fmt.Errorf("%q has %d keys, the most one log can have", origin, len(keys))
+	if err := rows.Err(); err != nil {
+		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO log_keys (origin, vkey) VALUES (?, ?)`, origin, key.String()); err != nil {
-		return false, err
+	if count >= maxKeys {
+		return fmt.Errorf("%q has %d keys, the most one log can have", origin, count)
 	}
-	return true, tx.Commit()
+	return nil
 }

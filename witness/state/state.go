@@ -1,18 +1,21 @@
-// Package state keeps what a witness must not forget in one SQLite database:
-// the logs it follows, their keys, and the latest checkpoint cosigned for
-// each. It implements [witness.State].
+// Package state keeps what a witness must not forget: the logs it follows,
+// their keys, the latest checkpoint cosigned for each, and evidence against
+// them, in one SQLite database; and an anchor, a file elsewhere (package
+// anchor) that says how far each log was cosigned at least.
 //
-// The database is in write-ahead mode with synchronous FULL: what Advance has
-// returned for is on disk, whatever happens to the process afterwards. Several
-// processes may open it (an operator adds a log while the witness serves), but
-// only one may serve from a data directory: see [Lock].
+// The database is in write-ahead mode with synchronous FULL. What
+// [Serving.Advance] has returned for is on disk in both places, the database
+// first: so the anchor never runs ahead of it, and every cosignature that ever
+// left is at or below the anchor. A database that is older than the anchor, or
+// gone, is not served from: see [DoubtError].
 //
-// It does not notice that the whole file was lost or replaced by an older one.
+// Several processes may open the database (an operator adds a log while the
+// witness serves), but only one may serve from a data directory: see
+// [LockDirectory].
 package state
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -21,7 +24,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	_ "github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/tlog"
@@ -31,32 +34,31 @@ import (
 // fileName is the database inside the data directory.
 const fileName = "witness.db"
 
-// readers is the number of connections for look-ups. Each has its own page
-// cache, and a look-up is a few index steps, so few suffice.
-const readers = 4
+// connections is how many connections look-ups and the operator's changes
+// share. Each has a page cache of its own, and look-ups are a few index steps.
+const connections = 2
 
-// DB is a witness's database.
+// DB is a witness's database as its operator's tools see it. It advances
+// nothing: that takes a [Serving].
 type DB struct {
-	read   *sql.DB
-	keys   *sql.Stmt
-	latest *sql.Stmt
-	write  *sql.DB
-	writer *writer
+	pool *sql.DB
 
 	// parsed holds the keys of log_keys by their vkey, because checking one
 	// costs more than reading it. Only the operator adds to it.
 	parsed sync.Map
 }
 
-var _ witness.State = (*DB)(nil)
-
 // Create opens the database in the data directory and makes both if they do
 // not exist.
 func Create(ctx context.Context, directory string) (*DB, error) {
+	return create(ctx, directory, "")
+}
+
+func create(ctx context.Context, directory, vfs string) (*DB, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	return open(ctx, directory)
+	return open(ctx, directory, vfs)
 }
 
 // Open opens the database in the data directory; the error wraps
@@ -65,10 +67,10 @@ func Open(ctx context.Context, directory string) (*DB, error) {
 	if _, err := os.Stat(filepath.Join(directory, fileName)); err != nil {
 		return nil, fmt.Errorf("no witness data: %w", err)
 	}
-	return open(ctx, directory)
+	return open(ctx, directory, "")
 }
 
-func open(ctx context.Context, directory string) (_ *DB, err error) {
+func open(ctx context.Context, directory, vfs string) (_ *DB, err error) {
 	path := filepath.Join(directory, fileName)
 	db := new(DB)
 	defer func() {
@@ -77,48 +79,41 @@ func open(ctx context.Context, directory string) (_ *DB, err error) {
 			err = fmt.Errorf("open %s: %w", path, err)
 		}
 	}()
-	if db.write, err = sql.Open("sqlite3", dataSource(path, false)); err != nil {
+	if db.pool, err = driver.Open(dataSource(path, vfs)); err != nil {
 		return nil, err
 	}
-	db.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, db.write); err != nil {
+	db.pool.SetMaxOpenConns(connections)
+	db.pool.SetMaxIdleConns(connections)
+	if err := migrate(ctx, db.pool); err != nil {
 		return nil, err
 	}
 	// SQLite syncs its files; the names of new ones are the directory's.
 	if err := atomicfile.SyncDir(directory); err != nil {
 		return nil, err
 	}
-	if db.read, err = sql.Open("sqlite3", dataSource(path, true)); err != nil {
-		return nil, err
-	}
-	db.read.SetMaxOpenConns(readers)
-	db.read.SetMaxIdleConns(readers)
-	for query, statement := range map[string]**sql.Stmt{
-		keysQuery:   &db.keys,
-		latestQuery: &db.latest,
-	} {
-		if *statement, err = db.read.PrepareContext(ctx, query); err != nil {
-			return nil, err
-		}
-	}
-	if db.writer, err = startWriter(ctx, db.write); err != nil {
-		return nil, err
-	}
 	return db, nil
 }
 
-// dataSource is the connection string. Every connection sets its own pragmas;
-// the busy timeout has to come first.
-func dataSource(path string, readOnly bool) string {
-	parameters := url.Values{"_pragma": {
-		"busy_timeout(10000)",
-		"journal_mode(wal)",
-		"synchronous(full)",
-		"foreign_keys(on)",
-		"trusted_schema(off)",
-	}}
-	if readOnly {
-		parameters.Add("_pragma", "query_only(on)")
+// pragmas are set on every connection; the busy timeout has to come first.
+var pragmas = []string{
+	"busy_timeout(10000)",
+	"journal_mode(wal)",
+	"synchronous(full)",
+	"foreign_keys(on)",
+	"trusted_schema(off)",
+	"cache_size(-1024)",
+}
+
+// dataSource is the connection string of the pool. Its transactions take the
+// write lock when they begin: all of them write.
+func dataSource(path, vfs string) string {
+	parameters := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	return fileURL(path, vfs, parameters)
+}
+
+func fileURL(path, vfs string, parameters url.Values) string {
+	if vfs != "" {
+		parameters.Set("vfs", vfs)
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -128,49 +123,23 @@ func dataSource(path string, readOnly bool) string {
 	return file.String()
 }
 
-// Close stops the writer and closes the database. What Advance has returned
-// for stays.
+// Close closes the database.
 func (db *DB) Close() error {
-	if db.writer != nil {
-		db.writer.stop()
+	if db.pool == nil {
+		return nil
 	}
-	var errs []error
-	for _, pool := range []*sql.DB{db.read, db.write} {
-		if pool != nil {
-			errs = append(errs, pool.Close())
-		}
-	}
-	return errors.Join(errs...)
+	return db.pool.Close()
 }
 
-const (
-	latestQuery = `SELECT latest.size, latest.root, latest.time, latest.note
-		FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin_hash = ?`
-	keysQuery     = `SELECT vkey FROM log_keys WHERE origin = ? ORDER BY vkey`
-	followedQuery = `SELECT origin, latest.size, latest.root, latest.time, latest.note
-		FROM logs LEFT JOIN latest USING (origin) ORDER BY origin LIMIT ?`
-)
+const followedQuery = `SELECT logs.origin, logs.enabled, logs.requests_per_day, logs.contact, logs.list,
+		latest.size, latest.root, latest.time,
+		(SELECT count(*) FROM evidence WHERE evidence.origin = logs.origin)
+	FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin > ? ORDER BY logs.origin LIMIT ?`
 
-// Log implements [witness.State].
-func (db *DB) Log(ctx context.Context, origin string) (witness.Log, error) {
-	keys, err := db.logKeys(ctx, db.keys, origin)
-	if err != nil {
-		return witness.Log{}, err
-	}
-	if len(keys) == 0 {
-		return witness.Log{}, witness.ErrUnknownOrigin
-	}
-	return witness.Log{Origin: origin, Keys: keys}, nil
-}
-
-// Latest implements [witness.State].
-func (db *DB) Latest(ctx context.Context, originHash [sha256.Size]byte) (witness.Latest, error) {
-	return scanLatest(db.latest.QueryRowContext(ctx, originHash[:]))
-}
-
-// Followed implements [witness.State].
-func (db *DB) Followed(ctx context.Context, limit int) ([]witness.Followed, error) {
-	rows, err := db.read.QueryContext(ctx, followedQuery, limit)
+// Followed returns up to limit of the logs that are or once were followed, by
+// origin, those after that origin.
+func (db *DB) Followed(ctx context.Context, after string, limit int) ([]witness.Followed, error) {
+	rows, err := db.pool.QueryContext(ctx, followedQuery, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -178,58 +147,62 @@ func (db *DB) Followed(ctx context.Context, limit int) ([]witness.Followed, erro
 	var logs []witness.Followed
 	for rows.Next() {
 		var log witness.Followed
-		if log.Latest, err = scanLatest(rows, &log.Origin); err != nil {
+		var enabled bool
+		var size, time sql.NullInt64
+		var root []byte
+		if err := rows.Scan(&log.Origin, &enabled, &log.RequestsPerDay, &log.Contact, &log.List, &size, &root, &time, &log.Evidence); err != nil {
 			return nil, err
+		}
+		log.Disabled = !enabled
+		if size.Valid {
+			if log.Latest, err = latestOf(size.Int64, root, time.Int64); err != nil {
+				return nil, err
+			}
 		}
 		logs = append(logs, log)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
+	if len(logs) == 0 {
+		return nil, nil
+	}
+	keys, err := db.keys(ctx, logs[0].Origin, logs[len(logs)-1].Origin)
+	if err != nil {
+		return nil, err
+	}
 	for i := range logs {
-		if logs[i].Keys, err = db.logKeys(ctx, db.keys, logs[i].Origin); err != nil {
-			return nil, err
-		}
+		logs[i].Keys = keys[logs[i].Origin]
 	}
 	return logs, nil
 }
 
-// scanLatest reads the columns of a latest checkpoint, which are null when
-// there is none, after those that before takes.
-func scanLatest(row interface{ Scan(...any) error }, before ...any) (witness.Latest, error) {
-	var size, time sql.NullInt64
-	var root, note []byte
-	err := row.Scan(append(before, &size, &root, &time, &note)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return witness.Latest{}, witness.ErrUnknownOrigin
-	}
-	if err != nil || !size.Valid {
-		return witness.Latest{}, err
-	}
+// latestOf checks the columns of a latest checkpoint.
+func latestOf(size int64, root []byte, time int64) (witness.Latest, error) {
 	if len(root) != len(tlog.Hash{}) {
 		return witness.Latest{}, fmt.Errorf("the database holds a root of %d bytes", len(root))
 	}
-	return witness.Latest{Size: uint64(size.Int64), Root: tlog.Hash(root), Time: uint64(time.Int64), Note: note}, nil
+	return witness.Latest{Size: uint64(size), Root: tlog.Hash(root), Time: uint64(time)}, nil
 }
 
-// logKeys reads the keys of an origin.
-func (db *DB) logKeys(ctx context.Context, query *sql.Stmt, origin string) ([]tlog.VerifierKey, error) {
-	rows, err := query.QueryContext(ctx, origin)
+// keys reads the trusted keys of the origins from one to another, both included.
+func (db *DB) keys(ctx context.Context, first, last string) (map[string][]tlog.VerifierKey, error) {
+	rows, err := db.pool.QueryContext(ctx, `SELECT origin, vkey FROM log_keys WHERE enabled AND origin BETWEEN ? AND ? ORDER BY origin, vkey`, first, last)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var keys []tlog.VerifierKey
+	keys := make(map[string][]tlog.VerifierKey)
 	for rows.Next() {
-		var vkey string
-		if err := rows.Scan(&vkey); err != nil {
+		var origin, vkey string
+		if err := rows.Scan(&origin, &vkey); err != nil {
 			return nil, err
 		}
 		key, err := db.parseKey(vkey)
 		if err != nil {
 			return nil, fmt.Errorf("the database holds a bad key for %q: %w", origin, err)
 		}
-		keys = append(keys, key)
+		keys[origin] = append(keys[origin], key)
 	}
 	return keys, rows.Err()
 }
@@ -243,4 +216,15 @@ func (db *DB) parseKey(vkey string) (tlog.VerifierKey, error) {
 		db.parsed.Store(vkey, key)
 	}
 	return key, err
+}
+
+// Note is the latest checkpoint of the origin with that SHA-256, as monitors
+// are shown it: see [witness.State].
+func (db *DB) Note(ctx context.Context, originHash [32]byte) ([]byte, error) {
+	var note []byte
+	err := db.pool.QueryRowContext(ctx, `SELECT note FROM logs LEFT JOIN latest USING (origin) WHERE origin_hash = ?`, originHash[:]).Scan(&note)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, witness.ErrUnknownOrigin
+	}
+	return note, err
 }

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
@@ -20,7 +21,24 @@ import (
 
 const origin = "log.example/a"
 
-func open(t *testing.T, directory string) *state.DB {
+// options are those of a witness in a directory, with its anchor beside it.
+func options(directory string) state.Options {
+	return state.Options{Directory: directory, Anchor: directory + ".anchor", Witness: []tlog.VerifierKey{{Name: "witness.example/w1", KeyID: 1}, {Name: "witness.example/w1", KeyID: 2}}}
+}
+
+// serve opens a state to serve from.
+func serve(t *testing.T, directory string) *state.Serving {
+	t.Helper()
+	db, err := state.Serve(t.Context(), options(directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// operate opens a database as the operator's tools do.
+func operate(t *testing.T, directory string) *state.DB {
 	t.Helper()
 	db, err := state.Create(t.Context(), directory)
 	if err != nil {
@@ -30,7 +48,11 @@ func open(t *testing.T, directory string) *state.DB {
 	return db
 }
 
-func add(t *testing.T, db *state.DB, origin string, key tlog.VerifierKey) {
+type logs interface {
+	AddLog(ctx context.Context, origin string, key tlog.VerifierKey) (bool, error)
+}
+
+func add(t *testing.T, db logs, origin string, key tlog.VerifierKey) {
 	t.Helper()
 	if added, err := db.AddLog(t.Context(), origin, key); err != nil || !added {
 		t.Fatalf("add %s: %v, %v", origin, added, err)
@@ -41,22 +63,37 @@ func newKey(t *testing.T, name string) tlog.VerifierKey {
 	return witnesstest.NewKey(t, name, tlog.TypeEd25519).Verifier()
 }
 
-// at is a made-up latest checkpoint.
+// at is a made-up latest checkpoint, and note its note.
 func at(size uint64) witness.Latest {
-	return witness.Latest{Size: size, Root: sha256.Sum256(fmt.Append(nil, size)), Time: 1800000000 + size, Note: fmt.Appendf(nil, "note at %d", size)}
+	return witness.Latest{Size: size, Root: sha256.Sum256(fmt.Append(nil, size)), Time: 1800000000 + size}
 }
 
-func latest(t *testing.T, db *state.DB, origin string) witness.Latest {
+func note(latest witness.Latest) []byte { return fmt.Appendf(nil, "note at %d", latest.Size) }
+
+// advance advances a log as it is followed now.
+func advance(t *testing.T, db *state.Serving, origin string, from, to witness.Latest) error {
+	log, _, err := db.Log(t.Context(), origin)
+	if err != nil {
+		return err
+	}
+	return db.Advance(t.Context(), log, from, to, note(to))
+}
+
+func latest(t *testing.T, db *state.Serving, origin string) witness.Latest {
 	t.Helper()
-	l, err := db.Latest(t.Context(), sha256.Sum256([]byte(origin)))
+	_, latest, err := db.Log(t.Context(), origin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	kept, err := db.Note(t.Context(), sha256.Sum256([]byte(origin)))
+	if want := note(latest); err != nil || latest.IsZero() != (kept == nil) || kept != nil && string(kept) != string(want) {
+		t.Errorf("the note at size %d: got %q, %v", latest.Size, kept, err)
+	}
+	return latest
 }
 
 func TestAdvanceComparesAndSwaps(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := serve(t, t.TempDir())
 	add(t, db, origin, newKey(t, origin))
 	otherRoot, otherTime := at(5), at(5)
 	otherRoot.Root[0] ^= 1
@@ -76,7 +113,7 @@ func TestAdvanceComparesAndSwaps(t *testing.T) {
 	} {
 		// A time stamp of that size would overflow; only the size is meant.
 		step.to.Time, step.from.Time, step.stands.Time = step.to.Time%(1<<40), step.from.Time%(1<<40), step.stands.Time%(1<<40)
-		if err := db.Advance(t.Context(), origin, step.from, step.to); !errors.Is(err, step.want) {
+		if err := advance(t, db, origin, step.from, step.to); !errors.Is(err, step.want) {
 			t.Fatalf("step %d: got %v, want %v", i, err, step.want)
 		}
 		if diff := cmp.Diff(step.stands, latest(t, db, origin)); diff != "" {
@@ -87,12 +124,12 @@ func TestAdvanceComparesAndSwaps(t *testing.T) {
 
 // TestW3RaceOnOneState goes past the witness's own lock, to the database.
 func TestW3RaceOnOneState(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := serve(t, t.TempDir())
 	add(t, db, origin, newKey(t, origin))
 	results := make(chan error)
 	const racers = 40
 	for i := range uint64(racers) {
-		go func() { results <- db.Advance(t.Context(), origin, witness.Latest{}, at(i+1)) }()
+		go func() { results <- advance(t, db, origin, witness.Latest{}, at(i+1)) }()
 	}
 	won := 0
 	for range racers {
@@ -110,18 +147,18 @@ func TestW3RaceOnOneState(t *testing.T) {
 
 // TestGroupCommitKeepsOthers: a conflict in a batch costs only its own.
 func TestGroupCommitKeepsOthers(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := serve(t, t.TempDir())
 	var group sync.WaitGroup
 	for i := range 30 {
 		name := fmt.Sprintf("log.example/%d", i)
 		add(t, db, name, newKey(t, name))
 		group.Go(func() {
-			if err := db.Advance(t.Context(), name, at(7), at(8)); !errors.Is(err, witness.ErrConflict) {
+			if err := advance(t, db, name, at(7), at(8)); !errors.Is(err, witness.ErrConflict) {
 				t.Errorf("%s from a state it never had: %v", name, err)
 			}
 		})
 		group.Go(func() {
-			if err := db.Advance(t.Context(), name, witness.Latest{}, at(1)); err != nil {
+			if err := advance(t, db, name, witness.Latest{}, at(1)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -136,33 +173,33 @@ func TestGroupCommitKeepsOthers(t *testing.T) {
 
 func TestReopenedStateIsTheSame(t *testing.T) {
 	directory := t.TempDir()
-	db := open(t, directory)
+	db := serve(t, directory)
 	key := newKey(t, origin)
 	add(t, db, origin, key)
-	if err := db.Advance(t.Context(), origin, witness.Latest{}, at(5)); err != nil {
+	if err := advance(t, db, origin, witness.Latest{}, at(5)); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Advance(t.Context(), origin, at(5), at(6)); err == nil {
+	if err := advance(t, db, origin, at(5), at(6)); err == nil {
 		t.Error("a closed database took a change")
 	}
-	db = open(t, directory)
+	db = serve(t, directory)
 	if diff := cmp.Diff(at(5), latest(t, db, origin)); diff != "" {
 		t.Error(diff)
 	}
-	log, err := db.Log(t.Context(), origin)
+	log, _, err := db.Log(t.Context(), origin)
 	if err != nil || len(log.Keys) != 1 || !log.Keys[0].Equal(key) {
 		t.Errorf("got %v, %v", log, err)
 	}
 }
 
 func TestW7KeysOfOneOrigin(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := serve(t, t.TempDir())
 	first, second := newKey(t, origin), newKey(t, origin)
 	add(t, db, origin, first)
-	if err := db.Advance(t.Context(), origin, witness.Latest{}, at(5)); err != nil {
+	if err := advance(t, db, origin, witness.Latest{}, at(5)); err != nil {
 		t.Fatal(err)
 	}
 	add(t, db, origin, second)
@@ -178,7 +215,7 @@ func TestW7KeysOfOneOrigin(t *testing.T) {
 	if added, err := db.AddLog(t.Context(), origin, collision); added || err == nil {
 		t.Errorf("a key with the id of another: %v, %v", added, err)
 	}
-	log, err := db.Log(t.Context(), origin)
+	log, _, err := db.Log(t.Context(), origin)
 	if err != nil || len(log.Keys) != 2 {
 		t.Errorf("got %v, %v, want two keys", log.Keys, err)
 	}
@@ -191,40 +228,40 @@ func TestW7KeysOfOneOrigin(t *testing.T) {
 }
 
 func TestUnknownOrigin(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := serve(t, t.TempDir())
 	add(t, db, origin, newKey(t, origin))
 	for _, other := range []string{"", "log.example/A", origin + " ", origin + "\x00", "log.example/%"} {
-		if _, err := db.Log(t.Context(), other); !errors.Is(err, witness.ErrUnknownOrigin) {
+		if _, _, err := db.Log(t.Context(), other); !errors.Is(err, witness.ErrUnknownOrigin) {
 			t.Errorf("%q: got %v", other, err)
 		}
-		if _, err := db.Latest(t.Context(), sha256.Sum256([]byte(other))); !errors.Is(err, witness.ErrUnknownOrigin) {
+		if _, err := db.Note(t.Context(), sha256.Sum256([]byte(other))); !errors.Is(err, witness.ErrUnknownOrigin) {
 			t.Errorf("hash of %q: got %v", other, err)
 		}
-		if err := db.Advance(t.Context(), other, witness.Latest{}, at(1)); err == nil {
+		if err := advance(t, db, other, witness.Latest{}, at(1)); err == nil {
 			t.Errorf("%q: a checkpoint of a log that is not followed was kept", other)
 		}
 	}
 	if _, err := db.AddLog(t.Context(), origin+" ", newKey(t, origin)); err == nil {
 		t.Error("an origin with a trailing space was added")
 	}
-	if got := latest(t, db, origin); got.Note != nil {
+	if got := latest(t, db, origin); !got.IsZero() {
 		t.Errorf("a log never cosigned has %v", got)
 	}
 }
 
 func TestFollowedIsBounded(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := serve(t, t.TempDir())
 	for _, name := range []string{"c", "a", "b"} {
 		add(t, db, name, newKey(t, name))
 	}
-	if err := db.Advance(t.Context(), "b", witness.Latest{}, at(4)); err != nil {
+	if err := advance(t, db, "b", witness.Latest{}, at(4)); err != nil {
 		t.Fatal(err)
 	}
-	followed, err := db.Followed(t.Context(), 2)
+	followed, err := db.Followed(t.Context(), "", 2)
 	if err != nil || len(followed) != 2 || followed[0].Origin != "a" || followed[1].Origin != "b" {
 		t.Fatalf("got %v, %v, want a and b", followed, err)
 	}
-	if followed[0].Latest.Note != nil || followed[1].Latest.Size != 4 || len(followed[1].Keys) != 1 {
+	if !followed[0].Latest.IsZero() || followed[1].Latest.Size != 4 || len(followed[1].Keys) != 1 {
 		t.Errorf("got %v", followed)
 	}
 }
@@ -233,9 +270,9 @@ func TestFollowedIsBounded(t *testing.T) {
 // kill -9 and power loss need of the file.
 func TestDurabilitySettings(t *testing.T) {
 	directory := t.TempDir()
-	db := open(t, directory)
+	db := serve(t, directory)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
-		got, err := db.WriterPragma(t.Context(), pragma)
+		got, err := db.WriterPragma(pragma)
 		if err != nil || got != want {
 			t.Errorf("%s: got %q, %v, want %q", pragma, got, err, want)
 		}
@@ -247,13 +284,13 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		t.Errorf("no database: got %v", err)
 	}
 	for name, statement := range map[string]string{
-		"newer schema":              "PRAGMA user_version = 2",
+		"newer schema":              "PRAGMA user_version = 3",
 		"another program's id":      "PRAGMA application_id = 1",
 		"another program's version": "PRAGMA application_id = 0",
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
-			open(t, directory).Close()
+			operate(t, directory).Close()
 			alter(t, directory, statement)
 			if db, err := state.Open(t.Context(), directory); err == nil {
 				db.Close()
@@ -307,7 +344,7 @@ func TestW14Locks(t *testing.T) {
 // process and the operator's command do.
 func TestLogsAreAddedWhileOthersGrow(t *testing.T) {
 	directory := t.TempDir()
-	serving, operator := open(t, directory), open(t, directory)
+	serving, operator := serve(t, directory), operate(t, directory)
 	add(t, operator, origin, newKey(t, origin))
 	done := make(chan struct{})
 	var group sync.WaitGroup
@@ -319,7 +356,7 @@ func TestLogsAreAddedWhileOthersGrow(t *testing.T) {
 				return
 			default:
 			}
-			if err := serving.Advance(t.Context(), origin, from, at(size)); err != nil {
+			if err := advance(t, serving, origin, from, at(size)); err != nil {
 				t.Errorf("size %d: %v", size, err)
 				return
 			}
@@ -329,7 +366,7 @@ func TestLogsAreAddedWhileOthersGrow(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprintf("log.example/%d", i)
 		add(t, operator, name, newKey(t, name))
-		if log, err := serving.Log(t.Context(), name); err != nil || len(log.Keys) != 1 {
+		if log, _, err := serving.Log(t.Context(), name); err != nil || len(log.Keys) != 1 {
 			t.Errorf("%s is not known to the serving process at once: %v, %v", name, log, err)
 		}
 	}

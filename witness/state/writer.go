@@ -2,11 +2,13 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/state/anchor"
 )
 
 // maxBatch bounds how many checkpoints one transaction takes, so that the
@@ -15,62 +17,87 @@ const maxBatch = 256
 
 var errClosed = errors.New("the database is closed")
 
-// advance is one change that waits for its commit.
+// advance is one change that waits until it is durable.
 type advance struct {
-	origin   string
+	log      witness.Log
 	from, to witness.Latest
+	note     []byte
 	done     chan error
 }
 
-// A writer makes the changes, one transaction at a time. What arrives while
-// the disk is busy with one goes together into the next, so that the cost of a
-// sync is shared by all who wait for it.
+// A writer makes the changes, one transaction at a time, on a connection of its
+// own. What arrives while the disk is busy with one goes together into the next,
+// so that the cost of the syncs is shared by all who wait for them.
 type writer struct {
-	db            *sql.DB
-	first, update *sql.Stmt
+	serving       *Serving
+	dataSource    string
+	conn          *sqlite3.Conn
+	first, update *sqlite3.Stmt
 	queue         chan advance
 	quit, stopped chan struct{}
 	stopOnce      sync.Once
 }
 
 const (
-	firstStatement = `INSERT INTO latest (origin, size, root, time, note) VALUES (?, ?, ?, ?, ?)
+	firstStatement = `INSERT INTO latest (size, root, time, note, origin) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (origin) DO NOTHING`
-	updateStatement = `UPDATE latest SET size = ?, root = ?, time = ?, note = ?
-		WHERE origin = ? AND size = ? AND root = ? AND time = ?`
+	updateStatement = `UPDATE latest SET size = ?1, root = ?2, time = ?3, note = ?4
+		WHERE origin = ?5 AND size = ?6 AND root = ?7 AND time = ?8`
 )
 
-func startWriter(ctx context.Context, db *sql.DB) (*writer, error) {
-	w := &writer{db: db, queue: make(chan advance), quit: make(chan struct{}), stopped: make(chan struct{})}
-	var err error
-	if w.first, err = db.PrepareContext(ctx, firstStatement); err != nil {
-		return nil, err
-	}
-	if w.update, err = db.PrepareContext(ctx, updateStatement); err != nil {
+func startWriter(s *Serving, dataSource string) (*writer, error) {
+	w := &writer{serving: s, dataSource: dataSource, queue: make(chan advance), quit: make(chan struct{}), stopped: make(chan struct{})}
+	if err := w.connect(); err != nil {
 		return nil, err
 	}
 	go w.run()
 	return w, nil
 }
 
+// connect makes the writer's connection, unless it has one.
+func (w *writer) connect() (err error) {
+	if w.conn != nil {
+		return nil
+	}
+	if w.conn, err = connect(w.dataSource); err != nil {
+		return err
+	}
+	for statement, sql := range map[**sqlite3.Stmt]string{&w.first: firstStatement, &w.update: updateStatement} {
+		if *statement, _, err = w.conn.Prepare(sql); err != nil {
+			return errors.Join(err, w.disconnect())
+		}
+	}
+	return nil
+}
+
+func (w *writer) disconnect() error {
+	if w.conn == nil {
+		return nil
+	}
+	conn := w.conn
+	w.conn = nil
+	return errors.Join(w.first.Close(), w.update.Close(), conn.Close())
+}
+
 // Advance implements [witness.State].
-func (db *DB) Advance(ctx context.Context, origin string, from, to witness.Latest) error {
-	change := advance{origin: origin, from: from, to: to, done: make(chan error, 1)}
+func (s *Serving) Advance(ctx context.Context, log witness.Log, from, to witness.Latest, note []byte) error {
+	change := advance{log: log, from: from, to: to, note: note, done: make(chan error, 1)}
 	select {
-	case db.writer.queue <- change:
+	case s.writer.queue <- change:
 		// Once taken it will be answered; leaving early would not undo it.
 		return <-change.done
-	case <-db.writer.quit:
+	case <-s.writer.quit:
 		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// stop waits for the transaction under way and ends the writer.
-func (w *writer) stop() {
+// close waits for the transaction under way and ends the writer.
+func (w *writer) close() error {
 	w.stopOnce.Do(func() { close(w.quit) })
 	<-w.stopped
+	return w.disconnect()
 }
 
 func (w *writer) run() {
@@ -99,52 +126,119 @@ func (w *writer) gather(change advance) []advance {
 	return batch
 }
 
-// commit makes the changes in one transaction and answers each once that is
-// durable. If it does not become durable, none of them is made for anybody.
+// commit makes the changes, first in the database, then in the anchor, and
+// answers each once that is durable. If either fails, nobody's answer leaves,
+// though the database may hold the changes: then it is ahead of the anchor.
 func (w *writer) commit(batch []advance) {
-	results, err := w.transaction(batch)
+	made, err := w.transaction(batch)
+	if err == nil {
+		err = w.anchor(batch, made)
+	} else {
+		w.serving.doubtful()
+	}
+	if w.serving.Halted() {
+		err = witness.ErrHalted
+	}
 	for i, change := range batch {
-		if err != nil {
+		switch {
+		case err != nil:
 			change.done <- err
-		} else {
-			change.done <- results[i]
+		case made[i]:
+			change.done <- nil
+		default:
+			change.done <- witness.ErrConflict
 		}
 	}
 }
 
-func (w *writer) transaction(batch []advance) ([]error, error) {
-	// The changes belong to many requests, so none of their contexts rules.
-	ctx := context.Background()
-	tx, err := w.db.BeginTx(ctx, nil)
+// anchor takes what is in the database into memory and the anchor.
+func (w *writer) anchor(batch []advance, made []bool) error {
+	var records []anchor.Record
+	for i, change := range batch {
+		if made[i] {
+			w.serving.advanced(change.log.Origin, change.to)
+			records = append(records, anchor.Record{Origin: change.log.Origin, Latest: change.to})
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return w.serving.anchor.Append(records)
+}
+
+// transaction makes the changes that can be made, of one log at most one, and
+// says which. After an error the connection is made anew: it may be in the
+// middle of something.
+func (w *writer) transaction(batch []advance) (made []bool, err error) {
+	if w.serving.Halted() {
+		return nil, witness.ErrHalted
+	}
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	// The write lock comes first: an operator's change is before this
+	// transaction, and seen, or after it. The changes belong to many requests,
+	// so none of their contexts rules.
+	err = w.conn.Exec("BEGIN IMMEDIATE")
+	if err == nil {
+		made, err = w.change(batch)
+	}
+	if err == nil {
+		err = w.conn.Exec("COMMIT")
+	}
+	if err != nil {
+		// Closing rolls back what is open.
+		return nil, errors.Join(err, w.disconnect())
+	}
+	return made, nil
+}
+
+func (w *writer) change(batch []advance) (made []bool, err error) {
+	unchanged, err := w.serving.unchanged(context.Background(), batch)
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback()
-	results := make([]error, len(batch))
+	made = make([]bool, len(batch))
+	taken := make(map[string]bool, len(batch))
 	for i, change := range batch {
-		result, err := w.exec(ctx, tx, change)
-		if err != nil {
+		if !unchanged[i] || taken[change.log.Origin] {
+			continue
+		}
+		if err := w.exec(change); err != nil {
 			return nil, err
 		}
-		changed, err := result.RowsAffected()
-		if err != nil {
-			return nil, err
+		if w.conn.Changes() != 1 {
+			// Memory and database disagree: nothing leaves until they do not.
+			return nil, errors.New("the database is not as this process left it: another one has written to it")
 		}
-		if changed != 1 {
-			results[i] = witness.ErrConflict
-		}
+		taken[change.log.Origin], made[i] = true, true
 	}
-	return results, tx.Commit()
+	return made, nil
 }
 
-// exec is the compare-and-swap: it changes one row, or none on a conflict.
-func (w *writer) exec(ctx context.Context, tx *sql.Tx, change advance) (sql.Result, error) {
-	from, to := change.from, change.to
-	if from.Note == nil {
-		return tx.StmtContext(ctx, w.first).ExecContext(ctx,
-			change.origin, int64(to.Size), to.Root[:], int64(to.Time), to.Note)
+// exec is the compare-and-swap: it changes one row, or none.
+func (w *writer) exec(change advance) error {
+	statement := w.update
+	if change.from.IsZero() {
+		statement = w.first
 	}
-	return tx.StmtContext(ctx, w.update).ExecContext(ctx,
-		int64(to.Size), to.Root[:], int64(to.Time), to.Note,
-		change.origin, int64(from.Size), from.Root[:], int64(from.Time))
+	from, to := change.from, change.to
+	err := errors.Join(
+		statement.BindInt64(1, int64(to.Size)),
+		statement.BindBlob(2, to.Root[:]),
+		statement.BindInt64(3, int64(to.Time)),
+		statement.BindBlob(4, change.note),
+		statement.BindText(5, change.log.Origin),
+	)
+	if statement == w.update {
+		err = errors.Join(err,
+			statement.BindInt64(6, int64(from.Size)),
+			statement.BindBlob(7, from.Root[:]),
+			statement.BindInt64(8, int64(from.Time)),
+		)
+	}
+	if err != nil {
+		return err
+	}
+	return statement.Exec()
 }

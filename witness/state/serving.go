@@ -1,0 +1,264 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/state/anchor"
+)
+
+// Options say where a witness keeps its state; every field but the last two
+// must be set.
+type Options struct {
+	// Directory holds the database.
+	Directory string
+	// Anchor is the path of the anchor, which belongs on another disk.
+	Anchor string
+	// Witness are the verifier keys of the witness: an anchor of another one is
+	// refused.
+	Witness []tlog.VerifierKey
+	// Files is where the anchor lies; nil stands for anchor.System. VFS is the
+	// name of SQLite's file system, empty for the default. Tests put layers
+	// there that fail.
+	Files anchor.FileSystem
+	VFS   string
+}
+
+func (o Options) files() anchor.FileSystem {
+	if o.Files == nil {
+		return anchor.System
+	}
+	return o.Files
+}
+
+// A Serving is the state of a witness that serves. It implements
+// [witness.State]. What it knows of logs and how far they were cosigned it
+// keeps in memory, about 500 bytes a log; notes stay on disk.
+type Serving struct {
+	*DB
+	anchor *anchor.File
+	writer *writer
+	halted atomic.Bool
+
+	// mu guards what follows.
+	mu sync.Mutex
+	// look is a connection that asks for the revision, before every request.
+	look     *sqlite3.Conn
+	revision *sqlite3.Stmt
+	// known is what the database held at that revision. stale: a change may or
+	// may not have been made, so known is not to be believed.
+	known map[string]*followed
+	at    int64
+	stale bool
+}
+
+type followed struct {
+	log      witness.Log
+	disabled bool
+	latest   witness.Latest
+}
+
+var _ witness.State = (*Serving)(nil)
+
+// Serve opens the state of a witness to serve from. The error is a
+// [*DoubtError] if the database is not known to hold all that was cosigned.
+// The caller holds the locks: see [LockDirectory].
+func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
+	doubts, err := Doubts(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	if doubts != nil {
+		return nil, doubts
+	}
+	db, err := create(ctx, options.Directory, options.VFS)
+	if err != nil {
+		return nil, err
+	}
+	s := &Serving{DB: db}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	path := fileURL(databasePath(options.Directory), options.VFS, nil)
+	if s.look, err = connect(path); err != nil {
+		return nil, err
+	}
+	if s.revision, _, err = s.look.Prepare(`SELECT value FROM revision`); err != nil {
+		return nil, err
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	// The database holds all that the anchor says, and maybe one write more,
+	// of which no cosignature left. From here on the anchor says it, too.
+	var records []anchor.Record
+	for origin, one := range s.known {
+		if !one.latest.IsZero() {
+			records = append(records, anchor.Record{Origin: origin, Latest: one.latest})
+		}
+	}
+	if s.anchor, err = anchor.Replace(options.files(), options.Anchor, options.Witness, records); err != nil {
+		return nil, err
+	}
+	s.writer, err = startWriter(s, path)
+	return s, err
+}
+
+// connect opens a connection outside the pool, with the same settings.
+func connect(dataSource string) (*sqlite3.Conn, error) {
+	conn, err := sqlite3.OpenFlags(dataSource, sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+	if err != nil {
+		return nil, err
+	}
+	for _, pragma := range pragmas {
+		if err := conn.Exec("PRAGMA " + pragma); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return conn, nil
+}
+
+// load reads all that the database holds. It is called at start, and with mu
+// held.
+func (s *Serving) load(ctx context.Context) error {
+	// The revision first: what is changed after it is seen next time.
+	at, err := s.readRevision()
+	if err != nil {
+		return err
+	}
+	known := make(map[string]*followed)
+	for after := ""; ; {
+		const page = 1000
+		logs, err := s.DB.Followed(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, log := range logs {
+			known[log.Origin] = &followed{log: log.Log, disabled: log.Disabled, latest: log.Latest}
+		}
+		if len(logs) < page {
+			break
+		}
+		after = logs[len(logs)-1].Origin
+	}
+	s.known, s.at, s.stale = known, at, false
+	return nil
+}
+
+func (s *Serving) readRevision() (int64, error) {
+	defer s.revision.Reset()
+	if !s.revision.Step() {
+		return 0, errors.Join(errors.New("read the revision of the database"), s.revision.Err())
+	}
+	return s.revision.ColumnInt64(0), nil
+}
+
+// current brings known up to date; mu is held.
+func (s *Serving) current(ctx context.Context) error {
+	if s.look == nil {
+		return errClosed
+	}
+	at, err := s.readRevision()
+	if err != nil {
+		return err
+	}
+	if at == s.at && !s.stale {
+		return nil
+	}
+	return s.load(ctx)
+}
+
+// Log implements [witness.State].
+func (s *Serving) Log(ctx context.Context, origin string) (witness.Log, witness.Latest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.current(ctx); err != nil {
+		return witness.Log{}, witness.Latest{}, err
+	}
+	one, ok := s.known[origin]
+	if !ok || one.disabled || len(one.log.Keys) == 0 {
+		return witness.Log{}, witness.Latest{}, witness.ErrUnknownOrigin
+	}
+	return one.log, one.latest, nil
+}
+
+// Halted implements [witness.State].
+func (s *Serving) Halted() bool { return s.halted.Load() }
+
+// Halt implements [witness.State].
+func (s *Serving) Halt(ctx context.Context, found witness.Unremembered) error {
+	// First in memory: nothing leaves from here on even if the row cannot be kept.
+	s.halted.Store(true)
+	_, err := s.pool.ExecContext(ctx, `INSERT INTO unremembered (origin, size, root, time, note, found)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		found.Origin, int64(found.Size), found.Root[:], int64(found.Time), found.Note, time.Now().Unix())
+	return err
+}
+
+// advanced takes a change that is in the database into memory.
+func (s *Serving) advanced(origin string, to witness.Latest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one, ok := s.known[origin]; ok {
+		one.latest = to
+	}
+}
+
+// doubtful has everything read again: a change was not answered for, and may
+// have been made.
+func (s *Serving) doubtful() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = true
+}
+
+// unchanged reports of each change whether its log is followed as the request
+// took it to be, with the latest checkpoint that it took for that.
+func (s *Serving) unchanged(ctx context.Context, batch []advance) ([]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.current(ctx); err != nil {
+		return nil, err
+	}
+	unchanged := make([]bool, len(batch))
+	for i, change := range batch {
+		one, ok := s.known[change.log.Origin]
+		unchanged[i] = ok && !one.disabled && one.latest == change.from &&
+			slices.EqualFunc(one.log.Keys, change.log.Keys, tlog.VerifierKey.Equal)
+	}
+	return unchanged, nil
+}
+
+// Close stops the writer and closes everything. What Advance has returned for
+// stays.
+func (s *Serving) Close() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.anchor != nil {
+		errs = append(errs, s.anchor.Close())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.look != nil {
+		errs = append(errs, s.revision.Close(), s.look.Close())
+		s.look = nil
+	}
+	if err := errors.Join(append(errs, s.DB.Close())...); err != nil {
+		return fmt.Errorf("close the witness's state: %w", err)
+	}
+	return nil
+}
