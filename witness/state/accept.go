@@ -45,7 +45,7 @@ func Accept(ctx context.Context, options Options, accepted []Accepted) (remainin
 	if err != nil || doubts == nil {
 		return nil, err
 	}
-	db, err := create(ctx, options.Directory, options.VFS)
+	db, err := create(ctx, options)
 	if err != nil {
 		return nil, err
 	}

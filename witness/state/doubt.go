@@ -115,7 +115,7 @@ func remembered(ctx context.Context, options Options) (kept map[string]witness.L
 	if _, err := os.Stat(databasePath(options.Directory)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
-	db, err := open(ctx, options.Directory, options.VFS)
+	db, err := open(ctx, options)
 	if err != nil {
 		return nil, nil, err
 	}

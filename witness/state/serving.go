@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,9 +27,9 @@ type Options struct {
 	// Witness are the verifier keys of the witness: an anchor of another one is
 	// refused.
 	Witness []tlog.VerifierKey
-	// Files is where the anchor lies; nil stands for anchor.System. VFS is the
-	// name of SQLite's file system, empty for the default. Tests put layers
-	// there that fail.
+	// Files is where the anchor lies, and what syncs the database's directory;
+	// nil stands for anchor.System. VFS is the name of SQLite's file system,
+	// empty for the default. Tests put layers there that fail.
 	Files anchor.FileSystem
 	VFS   string
 }
@@ -80,7 +81,7 @@ func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
 	if doubts != nil {
 		return nil, doubts
 	}
-	db, err := create(ctx, options.Directory, options.VFS)
+	db, err := create(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
 			s.Close()
 		}
 	}()
-	path := fileURL(databasePath(options.Directory), options.VFS, nil)
+	path := fileURL(databasePath(options.Directory), options.VFS, make(url.Values))
 	if s.look, err = connect(path); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3/driver"
 
-	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
 )
@@ -51,14 +50,14 @@ type DB struct {
 // Create opens the database in the data directory and makes both if they do
 // not exist.
 func Create(ctx context.Context, directory string) (*DB, error) {
-	return create(ctx, directory, "")
+	return create(ctx, Options{Directory: directory})
 }
 
-func create(ctx context.Context, directory, vfs string) (*DB, error) {
-	if err := os.MkdirAll(directory, 0o700); err != nil {
+func create(ctx context.Context, options Options) (*DB, error) {
+	if err := os.MkdirAll(options.Directory, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	return open(ctx, directory, vfs)
+	return open(ctx, options)
 }
 
 // Open opens the database in the data directory; the error wraps
@@ -67,11 +66,11 @@ func Open(ctx context.Context, directory string) (*DB, error) {
 	if _, err := os.Stat(filepath.Join(directory, fileName)); err != nil {
 		return nil, fmt.Errorf("no witness data: %w", err)
 	}
-	return open(ctx, directory, "")
+	return open(ctx, Options{Directory: directory})
 }
 
-func open(ctx context.Context, directory, vfs string) (_ *DB, err error) {
-	path := filepath.Join(directory, fileName)
+func open(ctx context.Context, options Options) (_ *DB, err error) {
+	path := filepath.Join(options.Directory, fileName)
 	db := new(DB)
 	defer func() {
 		if err != nil {
@@ -79,7 +78,7 @@ func open(ctx context.Context, directory, vfs string) (_ *DB, err error) {
 			err = fmt.Errorf("open %s: %w", path, err)
 		}
 	}()
-	if db.pool, err = driver.Open(dataSource(path, vfs)); err != nil {
+	if db.pool, err = driver.Open(dataSource(path, options.VFS)); err != nil {
 		return nil, err
 	}
 	db.pool.SetMaxOpenConns(connections)
@@ -88,7 +87,7 @@ func open(ctx context.Context, directory, vfs string) (_ *DB, err error) {
 		return nil, err
 	}
 	// SQLite syncs its files; the names of new ones are the directory's.
-	if err := atomicfile.SyncDir(directory); err != nil {
+	if err := options.files().SyncDir(options.Directory); err != nil {
 		return nil, err
 	}
 	return db, nil
