@@ -37,6 +37,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -90,9 +91,16 @@ const (
 type Fault struct {
 	Effect Effect
 	Step   int
+	// Within is a directory, relative to the disk's, that is a disk of its own:
+	// the fault falls on the first step from Step on that is in it, and is its
+	// alone. Kill and Cut end everything all the same.
+	Within string
 }
 
-func (f Fault) String() string { return fmt.Sprintf("%s at step %d", f.Effect, f.Step) }
+func (f Fault) String() string { return fmt.Sprintf("%s at step %d %s", f.Effect, f.Step, f.Within) }
+
+// on reports whether a step on that path is one of the failing disk.
+func (f Fault) on(path string) bool { return f.Within == "" || strings.HasPrefix(path, f.Within) }
 
 // A Disk is the files below one directory. It is safe for concurrent use.
 type Disk struct {
@@ -104,7 +112,7 @@ type Disk struct {
 	fault  Fault
 	onKill func()
 	steps  []Step
-	fired  bool
+	fired  int // the number of the step that the fault fell on
 	full   bool
 	lying  bool
 	dead   bool
@@ -169,10 +177,10 @@ func (d *Disk) Steps() []Step {
 func (d *Disk) Fired() (Step, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.fired {
+	if d.fired == 0 {
 		return Step{}, false
 	}
-	return d.steps[d.fault.Step-1], true
+	return d.steps[d.fired-1], true
 }
 
 // Dead reports whether the process was killed or the power cut.
@@ -193,7 +201,7 @@ func (d *Disk) Lied() bool {
 func (d *Disk) Disarm() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.fired {
+	if d.fired == 0 {
 		d.fault = Fault{}
 	}
 }
@@ -214,10 +222,10 @@ func (d *Disk) begin(kind Kind, path string) (partial bool, err error) {
 		return false, syscall.EIO
 	}
 	d.steps = append(d.steps, Step{Kind: kind, Path: path})
-	if len(d.steps) != d.fault.Step {
+	if d.fault.Step == 0 || d.fired > 0 || len(d.steps) < d.fault.Step || !d.fault.on(path) {
 		return false, nil
 	}
-	d.fired = true
+	d.fired = len(d.steps)
 	switch d.fault.Effect {
 	case Fail:
 		return false, syscall.EIO

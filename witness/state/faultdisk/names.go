@@ -49,7 +49,7 @@ func (d *Disk) open(path string, make, clear bool, then func() error) (*inode, e
 		return nil, err
 	}
 	file := d.names[relative]
-	if file == nil && make && d.full {
+	if file == nil && make && d.full && d.fault.on(relative) {
 		return nil, syscall.ENOSPC
 	}
 	if err := then(); err != nil {
@@ -117,7 +117,7 @@ func (d *Disk) SyncDir(directory string) error {
 	} else if err != nil {
 		return err
 	}
-	if d.lying {
+	if d.lying && d.fault.on(relative) {
 		d.lied = true
 		return nil
 	}
@@ -136,14 +136,15 @@ func (d *Disk) SyncDir(directory string) error {
 func (d *Disk) writeAt(path string, file *inode, p []byte, at int64, to func(p []byte, at int64) (int, error)) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	partial, err := d.begin(Write, d.relative(path))
+	relative := d.relative(path)
+	partial, err := d.begin(Write, relative)
 	room := len(p)
 	switch {
 	case err != nil && !partial:
 		return 0, err
 	case err != nil:
 		room = d.random.IntN(len(p) + 1)
-	case d.full && int(at)+len(p) > file.blocks():
+	case d.full && d.fault.on(relative) && int(at)+len(p) > file.blocks():
 		room, err = max(0, file.blocks()-int(at)), syscall.ENOSPC
 	}
 	if room > 0 {
@@ -163,7 +164,8 @@ func (d *Disk) syncFile(path string, file *inode) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wasDead := d.dead
-	switch _, err := d.begin(Sync, d.relative(path)); {
+	relative := d.relative(path)
+	switch _, err := d.begin(Sync, relative); {
 	case errors.Is(err, errEnd):
 		return d.end()
 	case err != nil:
@@ -171,7 +173,7 @@ func (d *Disk) syncFile(path string, file *inode) error {
 			file.fail(d.random)
 		}
 		return err
-	case d.lying:
+	case d.lying && d.fault.on(relative):
 		d.lied = d.lied || len(file.pending) > 0
 		return nil
 	}
@@ -183,12 +185,13 @@ func (d *Disk) syncFile(path string, file *inode) error {
 func (d *Disk) resize(kind Kind, path string, file *inode, size int64, then func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, err := d.begin(kind, d.relative(path)); errors.Is(err, errEnd) {
+	relative := d.relative(path)
+	if _, err := d.begin(kind, relative); errors.Is(err, errEnd) {
 		return d.end()
 	} else if err != nil {
 		return err
 	}
-	if d.full && int(size) > file.blocks() {
+	if d.full && d.fault.on(relative) && int(size) > file.blocks() {
 		return syscall.ENOSPC
 	}
 	if err := then(); err != nil {
@@ -207,7 +210,7 @@ func (d *Disk) Leave(directory string) error {
 	d.dead = true
 	names := maps.Clone(d.durable)
 	content := func(file *inode) []byte { return file.lose(d.random) }
-	if d.fired && d.fault.Effect == Kill {
+	if d.fired > 0 && d.fault.Effect == Kill {
 		names, content = d.names, func(file *inode) []byte { return file.live }
 	} else {
 		for _, change := range d.pending[:d.random.IntN(len(d.pending)+1)] {

@@ -1,0 +1,322 @@
+package state_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-log/muster/tlog"
+	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/state"
+	"github.com/muster-log/muster/witness/witnesstest"
+)
+
+// copyDatabase copies a closed database's directory.
+func copyDatabase(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// grown is a witness of two logs, of sizes 5 and 3, that has stopped. backup
+// holds its database as it was when the first log had size 4.
+func grown(t *testing.T) (directory, backup string, first, second *witnesstest.Log) {
+	t.Helper()
+	directory, backup = filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
+	first, second = witnesstest.NewLog(t, "log.example/first", 9), witnesstest.NewLog(t, "log.example/second", 9)
+	db := serve(t, directory)
+	for _, log := range []*witnesstest.Log{first, second} {
+		add(t, db, log.Origin, log.Key.Verifier())
+	}
+	steps := []struct {
+		log      *witnesstest.Log
+		from, to int
+	}{{first, -1, 4}, {second, -1, 3}, {first, 4, 5}}
+	for i, step := range steps {
+		if i == len(steps)-1 {
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			copyDatabase(t, directory, backup)
+			db = serve(t, directory)
+		}
+		from := witness.Latest{}
+		if step.from >= 0 {
+			from = made(step.log, step.from)
+		}
+		if err := advance(t, db, step.log.Origin, from, made(step.log, step.to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return directory, backup, first, second
+}
+
+// made is the latest checkpoint of a real log at a size, at a time that is the
+// later the larger.
+func made(log *witnesstest.Log, size int) witness.Latest {
+	return witness.Latest{Size: uint64(size), Root: log.Root(size), Time: 1_800_000_000 + uint64(size)}
+}
+
+// doubted wants a refusal to serve, about these logs.
+func doubted(t *testing.T, directory, cause string, all bool, want ...state.Doubt) {
+	t.Helper()
+	db, err := state.Serve(t.Context(), options(directory))
+	if err == nil {
+		db.Close()
+	}
+	doubts, ok := errors.AsType[*state.DoubtError](err)
+	if !ok {
+		t.Fatalf("served, or not for doubt: %v", err)
+	}
+	if !strings.Contains(doubts.Error(), cause) || doubts.All != all {
+		t.Errorf("got %v, all %v, want %q, all %v", doubts, doubts.All, cause, all)
+	}
+	if diff := cmp.Diff(want, doubts.Doubts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// accept wants an acceptance that leaves doubt about so many logs.
+func accept(t *testing.T, directory string, remaining int, accepted ...state.Accepted) {
+	t.Helper()
+	left, err := state.Accept(t.Context(), options(directory), accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left == nil && remaining > 0 || left != nil && len(left.Doubts) != remaining {
+		t.Fatalf("left in doubt: %v, want %d", left, remaining)
+	}
+}
+
+func pointer(latest witness.Latest) *witness.Latest { return &latest }
+
+func TestW5OlderDatabase(t *testing.T) {
+	directory, backup, first, second := grown(t)
+	copyDatabase(t, backup, directory)
+	doubted(t, directory, "older than the anchor", false,
+		state.Doubt{Origin: first.Origin, Database: pointer(made(first, 4)), Anchor: pointer(made(first, 5))})
+	for name, one := range map[string]state.Accepted{
+		"below what was cosigned":     {Origin: first.Origin, Size: 4},
+		"a size of which no root is":  {Origin: first.Origin, Size: 6},
+		"not in doubt":                {Origin: second.Origin, Size: 3},
+		"never followed":              {Origin: "log.example/other", Size: 5},
+		"checkpoint of another log":   {Origin: first.Origin, Size: 6, Checkpoint: second.Checkpoint(6)},
+		"checkpoint of another size":  {Origin: first.Origin, Size: 6, Checkpoint: first.Checkpoint(7)},
+		"checkpoint of a strange key": {Origin: first.Origin, Size: 6, Checkpoint: witnesstest.NewLog(t, first.Origin, 6).Checkpoint(6)},
+		"another root at that size":   {Origin: first.Origin, Size: 5, Checkpoint: first.Fork(4).Checkpoint(5)},
+	} {
+		_, err := state.Accept(t.Context(), options(directory), []state.Accepted{one})
+		if _, ok := errors.AsType[*state.AcceptError](err); !ok {
+			t.Errorf("%s: got %v, want an AcceptError", name, err)
+		}
+	}
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 5})
+	db := serve(t, directory)
+	if got := latestOf(t, db, first.Origin); got != made(first, 5) {
+		t.Errorf("got %v, want what the anchor said", got)
+	}
+	if note, err := db.Note(t.Context(), sha256.Sum256([]byte(first.Origin))); note != nil || err != nil {
+		t.Errorf("the note of the older checkpoint is shown: %q, %v", note, err)
+	}
+	if got := latestOf(t, db, second.Origin); got != made(second, 3) {
+		t.Errorf("the other log: got %v", got)
+	}
+	if err := advance(t, db, first.Origin, made(first, 5), made(first, 7)); err != nil {
+		t.Error(err)
+	}
+}
+
+func latestOf(t *testing.T, db *state.Serving, origin string) witness.Latest {
+	t.Helper()
+	_, latest, err := db.Log(t.Context(), origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return latest
+}
+
+func TestW5DatabaseGone(t *testing.T) {
+	directory, _, first, second := grown(t)
+	if err := os.RemoveAll(directory); err != nil {
+		t.Fatal(err)
+	}
+	both := []state.Doubt{{Origin: first.Origin, Anchor: pointer(made(first, 5))}, {Origin: second.Origin, Anchor: pointer(made(second, 3))}}
+	doubted(t, directory, "the database is gone", false, both...)
+	// To follow the logs again does not make it forget.
+	operator := operate(t, directory)
+	add(t, operator, first.Origin, first.Key.Verifier())
+	operator.Close()
+	doubted(t, directory, "the database is gone", false, both...)
+	accept(t, directory, 1, state.Accepted{Origin: first.Origin, Size: 8, Checkpoint: first.Checkpoint(8)})
+	doubted(t, directory, "older than the anchor", false, both[1])
+	accept(t, directory, 0, state.Accepted{Origin: second.Origin, Size: 3})
+	db := serve(t, directory)
+	if got := latestOf(t, db, first.Origin); got.Size != 8 || got.Root != first.Root(8) || got.Time < made(first, 5).Time {
+		t.Errorf("got %v", got)
+	}
+	// A log that was not added again is not followed, and goes on where it was.
+	if _, _, err := db.Log(t.Context(), second.Origin); !errors.Is(err, witness.ErrUnknownOrigin) {
+		t.Errorf("got %v", err)
+	}
+	add(t, db, second.Origin, second.Key.Verifier())
+	if got := latestOf(t, db, second.Origin); got != made(second, 3) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestW5AnchorGone(t *testing.T) {
+	directory, _, first, second := grown(t)
+	anchor := options(directory).Anchor
+	if err := os.Remove(anchor); err != nil {
+		t.Fatal(err)
+	}
+	all := []state.Doubt{{Origin: first.Origin, Database: pointer(made(first, 5))}, {Origin: second.Origin, Database: pointer(made(second, 3))}}
+	doubted(t, directory, "there is no anchor", true, all...)
+	// All at once, or nothing: what is decided must not depend on the order.
+	accept(t, directory, 1, state.Accepted{Origin: first.Origin, Size: 5})
+	doubted(t, directory, "there is no anchor", true, all...)
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 5}, state.Accepted{Origin: second.Origin, Size: 9, Checkpoint: second.Checkpoint(9)})
+	db := serve(t, directory)
+	if note, err := db.Note(t.Context(), sha256.Sum256([]byte(first.Origin))); string(note) != "note at 5" {
+		t.Errorf("the note of the checkpoint that stands: %q, %v", note, err)
+	}
+	if got := latestOf(t, db, second.Origin); got.Size != 9 || got.Root != second.Root(9) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAnchorOfAnother(t *testing.T) {
+	directory, _, _, _ := grown(t)
+	other := options(directory)
+	other.Witness = []tlog.VerifierKey{{Name: "witness.example/w2", KeyID: 1}}
+	for name, use := range map[string]func() error{
+		"serve":  func() error { _, err := state.Serve(t.Context(), other); return err },
+		"accept": func() error { _, err := state.Accept(t.Context(), other, nil); return err },
+	} {
+		err := use()
+		if _, doubt := errors.AsType[*state.DoubtError](err); err == nil || doubt || !strings.Contains(err.Error(), "another witness") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestOlderAnchor: an anchor that was restored says nothing against a database
+// that holds more, and is brought up to it.
+func TestOlderAnchor(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "data")
+	log := witnesstest.NewLog(t, "log.example/first", 9)
+	db := serve(t, directory)
+	add(t, db, log.Origin, log.Key.Verifier())
+	if err := advance(t, db, log.Origin, witness.Latest{}, made(log, 4)); err != nil {
+		t.Fatal(err)
+	}
+	anchor := options(directory).Anchor
+	older, err := os.ReadFile(anchor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := advance(t, db, log.Origin, made(log, 4), made(log, 5)); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if err := os.WriteFile(anchor, older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, directory).Close()
+	// From here on it holds against the database again.
+	if err := os.RemoveAll(directory); err != nil {
+		t.Fatal(err)
+	}
+	doubted(t, directory, "the database is gone", false, state.Doubt{Origin: log.Origin, Anchor: pointer(made(log, 5))})
+}
+
+// TestW9Halted: what halts a witness outlives it, and an operator ends it.
+func TestW9Halted(t *testing.T) {
+	directory, backup, first, second := grown(t)
+	// Database and anchor are both of yesterday.
+	copyDatabase(t, backup, directory)
+	if err := os.Remove(options(directory).Anchor); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 4}, state.Accepted{Origin: second.Origin, Size: 3})
+	db := serve(t, directory)
+	found := witness.Unremembered{Origin: first.Origin, Size: 5, Root: first.Root(5), Time: made(first, 5).Time, Note: []byte("the note, whole")}
+	for range 2 {
+		if err := db.Halt(t.Context(), found); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !db.Halted() {
+		t.Error("not halted")
+	}
+	for _, log := range []*witnesstest.Log{first, second} {
+		log, from, err := db.Log(t.Context(), log.Origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := from
+		to.Time++
+		if err := db.Advance(t.Context(), log, from, to, nil); !errors.Is(err, witness.ErrHalted) {
+			t.Errorf("%s: got %v, want %v", log.Origin, err, witness.ErrHalted)
+		}
+	}
+	db.Close()
+	doubted(t, directory, "it does not remember", true,
+		state.Doubt{Origin: first.Origin, Database: pointer(made(first, 4)), Anchor: pointer(made(first, 4)), Unremembered: pointer(made(first, 5)), Note: found.Note},
+		state.Doubt{Origin: second.Origin, Database: pointer(made(second, 3)), Anchor: pointer(made(second, 3))})
+	if _, err := state.Accept(t.Context(), options(directory), []state.Accepted{{Origin: first.Origin, Size: 4}, {Origin: second.Origin, Size: 3}}); err == nil {
+		t.Error("a size below a cosignature's was accepted")
+	}
+	accept(t, directory, 1, state.Accepted{Origin: first.Origin, Size: 5})
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 5}, state.Accepted{Origin: second.Origin, Size: 3})
+	db = serve(t, directory)
+	if got := latestOf(t, db, first.Origin); got != made(first, 5) || db.Halted() {
+		t.Errorf("got %v, halted %v", got, db.Halted())
+	}
+}
+
+// TestTwoRoots: the witness has cosigned two roots of one size; the log's
+// checkpoint says which is to count.
+func TestTwoRoots(t *testing.T) {
+	directory, _, first, second := grown(t)
+	db := serve(t, directory)
+	other := first.Fork(4)
+	found := witness.Unremembered{Origin: first.Origin, Size: 5, Root: other.Root(5), Time: 1_800_000_100, Note: []byte("note")}
+	if err := db.Halt(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	rest := state.Accepted{Origin: second.Origin, Size: 3}
+	if _, err := state.Accept(t.Context(), options(directory), []state.Accepted{{Origin: first.Origin, Size: 5}, rest}); err == nil || !strings.Contains(err.Error(), "two roots") {
+		t.Errorf("got %v", err)
+	}
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 5, Checkpoint: other.Checkpoint(5)}, rest)
+	if got := latestOf(t, serve(t, directory), first.Origin); got.Root != other.Root(5) || got.Time != found.Time {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestNothingInDoubt: to accept where nothing is in doubt changes nothing.
+func TestNothingInDoubt(t *testing.T) {
+	directory, _, first, _ := grown(t)
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 9, Checkpoint: first.Checkpoint(9)})
+	if got := latestOf(t, serve(t, directory), first.Origin); got != made(first, 5) {
+		t.Errorf("got %v", got)
+	}
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	if doubts, err := state.Doubts(t.Context(), options(fresh)); doubts != nil || err != nil {
+		t.Errorf("a new witness: %v, %v", doubts, err)
+	}
+}
