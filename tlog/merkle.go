@@ -1,6 +1,7 @@
 package tlog
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -17,12 +18,30 @@ const MaxProofHashes = 63
 // few hashes, or leads to another root.
 var ErrProof = errors.New("proof does not hold")
 
+// hasher is RFC 6962's, with less garbage where proofs are followed.
+type hasher struct{ *rfc6962.Hasher }
+
+// HashChildren is the hash of an interior node.
+func (h hasher) HashChildren(left, right []byte) []byte {
+	if len(left) != sha256.Size || len(right) != sha256.Size {
+		return h.Hasher.HashChildren(left, right)
+	}
+	var node [1 + 2*sha256.Size]byte
+	node[0] = rfc6962.RFC6962NodeHashPrefix
+	copy(node[1:], left)
+	copy(node[1+sha256.Size:], right)
+	hash := sha256.Sum256(node[:])
+	return hash[:]
+}
+
+var treeHasher = hasher{rfc6962.DefaultHasher}
+
 // LeafHash is the hash of an entry as a leaf (RFC 6962, section 2.1).
 func LeafHash(entry []byte) Hash { return Hash(rfc6962.DefaultHasher.HashLeaf(entry)) }
 
 // NodeHash is the hash of an interior node.
 func NodeHash(left, right Hash) Hash {
-	return Hash(rfc6962.DefaultHasher.HashChildren(left[:], right[:]))
+	return Hash(treeHasher.HashChildren(left[:], right[:]))
 }
 
 // VerifyInclusion checks that leaf stands at index, counted from 0, in the tree
@@ -31,7 +50,7 @@ func VerifyInclusion(index, size uint64, leaf Hash, hashes []Hash, root Hash) er
 	if err := checkInclusionForm(index, size, len(hashes)); err != nil {
 		return err
 	}
-	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, size, leaf[:], slicesOf(hashes), root[:]); err != nil {
+	if err := proof.VerifyInclusion(treeHasher, index, size, leaf[:], slicesOf(hashes), root[:]); err != nil {
 		return fmt.Errorf("inclusion of index %d in size %d: %w: it leads to another root than %s", index, size, ErrProof, root)
 	}
 	return nil
@@ -81,7 +100,7 @@ func VerifyConsistency(size1, size2 uint64, root1, root2 Hash, hashes []Hash) er
 	if size1 == 0 {
 		return nil
 	}
-	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, size1, size2, slicesOf(hashes), root1[:], root2[:]); err != nil {
+	if err := proof.VerifyConsistency(treeHasher, size1, size2, slicesOf(hashes), root1[:], root2[:]); err != nil {
 		return fail("it does not lead from root %s to %s", root1, root2)
 	}
 	return nil

@@ -130,9 +130,13 @@ func (s NoteSignature) Line() string {
 
 // AppendLine appends the signature line, its line feed included.
 func (s NoteSignature) AppendLine(to []byte) []byte {
-	raw := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(s.Sig)), s.KeyID)
 	to = append(append(append(to, signaturePrefix...), s.Name...), ' ')
-	to = base64.StdEncoding.AppendEncode(to, append(raw, s.Sig...))
+	// Six bytes are eight characters without padding, so that the rest, which may
+	// be long, can be encoded from where it is.
+	head := min(2, len(s.Sig))
+	first := append(binary.BigEndian.AppendUint32(make([]byte, 0, 6), s.KeyID), s.Sig[:head]...)
+	to = base64.StdEncoding.AppendEncode(to, first)
+	to = base64.StdEncoding.AppendEncode(to, s.Sig[head:])
 	return append(to, '\n')
 }
 

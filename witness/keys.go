@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-log/muster/tlog"
@@ -203,9 +204,11 @@ func (k Keys) count(checkpoint tlog.Checkpoint) int { return len(k.signers(check
 
 // signatureLines are the lines of a note for these signatures.
 func signatureLines(signatures []tlog.NoteSignature) []byte {
-	var lines bytes.Buffer
+	var lines []byte
 	for _, signature := range signatures {
-		lines.WriteString(signature.Line())
+		// A line is a third longer than its signature, and has a name.
+		lines = slices.Grow(lines, len(signature.Sig)*4/3+len(signature.Name)+16)
+		lines = signature.AppendLine(lines)
 	}
-	return lines.Bytes()
+	return lines
 }
