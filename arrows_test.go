@@ -23,7 +23,7 @@ const module = "github.com/muster-log/muster"
 var rooms = map[string][]string{
 	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
-	"cmd/muster-witness": {"internal/command", "witness/server", "witness/sshagent", "witness/state"},
+	"cmd/muster-witness": {"internal/command", "witness/limit", "witness/metrics", "witness/server", "witness/sshagent", "witness/state"},
 	"cmd/muster-node":    {"node"},
 
 	// The demo runs the programs as a person would, and links none of them.
@@ -49,9 +49,12 @@ var rooms = map[string][]string{
 	"client/memory":        {"verify", "tlog/memory", "tlog/fork"},
 	"node":                 {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/measure", "log/remote"},
 	"witness":              {"tlog", "tlog/fork"},
+	"witness/limit":        {"witness"},
+	"witness/metrics":      {"witness"},
 	"witness/server":       {"witness"},
 	"witness/sshagent":     {},
-	"witness/state":        {"witness"},
+	"witness/state":        {"witness", "witness/state/anchor"},
+	"witness/state/anchor": {"witness"},
 	"witness/conformance":  {"witness"},
 	"verify":               {"release/register", "tlog/policy", "tlog/bundle", "tlog/fork", "tlog/memory", "attest"},
 	"attest":               {},
