@@ -145,9 +145,10 @@ func (w *Witness) advance(ctx context.Context, s *submission, stripe *stripe) ([
 	// What is kept and shown is the log's verified signatures and our own
 	// lines made just now: a line that came in under our name is not among
 	// them, nor one of a key we do not know.
-	note := tlog.Note{Text: checkpoint.Note.Text, Signatures: append(s.signatures[:len(s.signatures):len(s.signatures)], cosignatures...)}
+	note := tlog.Note{Text: checkpoint.Note.Text, Signatures: s.signatures}
+	lines := signatureLines(cosignatures)
 	next := Latest{Size: checkpoint.Size, Root: checkpoint.Root, Time: timestamp}
-	switch err := w.state.Advance(ctx, s.log, s.latest, next, note.Marshal()); {
+	switch err := w.state.Advance(ctx, s.log, s.latest, next, append(note.Marshal(), lines...)); {
 	case errors.Is(err, ErrConflict):
 		return nil, err
 	case errors.Is(err, ErrHalted):
@@ -158,7 +159,6 @@ func (w *Witness) advance(ctx context.Context, s *submission, stripe *stripe) ([
 		return nil, s.refuse(KindUnavailable, fmt.Errorf("keep the new checkpoint: %w", err))
 	}
 	stripe.changes.Add(1)
-	lines := signatureLines(cosignatures)
 	stripe.last = answer{origin: checkpoint.Origin, text: checkpoint.Note.Text, latest: next, lines: lines}
 	return lines, nil
 }
