@@ -32,12 +32,9 @@ func (g *Group) Probe(ctx context.Context, note []byte, consistency func(context
 	r := request{note: note, checkpoint: checkpoint, consistency: share(consistency)}
 	results := make(chan outcome, len(g.witnesses))
 	asked := 0
+	now := g.options.Now()
 	for _, w := range g.witnesses {
-		w.mu.Lock()
-		claimed := !w.busy
-		w.busy = true
-		w.mu.Unlock()
-		if claimed {
+		if w.startProbe(now) {
 			asked++
 			// It has cosigned this very checkpoint, or one on the way to it; its
 			// own answer corrects the guess.

@@ -41,7 +41,7 @@ func TestUnreachable(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		}}}
 		e := endpoint{url: test.url, client: client}
-		_, _, _, err := e.post(t.Context(), nil)
+		_, err := e.post(t.Context(), nil)
 		if err == nil || unreachable(err) != test.want {
 			t.Errorf("%s: got %q, want %q: %v", test.url, unreachable(err), test.want, err)
 		}

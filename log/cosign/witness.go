@@ -44,6 +44,24 @@ var (
 	errBehindUs = errors.New("signs with an old time stamp")
 )
 
+// MaxRetryAfter bounds how long a witness that says when to come back is left
+// alone: what it says is not believed for longer.
+const MaxRetryAfter = 5 * time.Minute
+
+// RateLimitedError says that the witness answered 429: it was asked too often.
+type RateLimitedError struct {
+	// RetryAfter is how long it wants to be left alone, at most MaxRetryAfter;
+	// 0: it did not say.
+	RetryAfter time.Duration
+}
+
+func (e *RateLimitedError) Error() string {
+	if e.RetryAfter == 0 {
+		return "answered 429: it was asked too often"
+	}
+	return fmt.Sprintf("answered 429: it was asked too often, and wants to be asked again in %s", e.RetryAfter)
+}
+
 // endpoint is one witness server, which may hold several keys of the policy.
 type endpoint struct {
 	url    string
@@ -74,16 +92,16 @@ func (e *endpoint) addCheckpoint(ctx context.Context, from uint64, r request, no
 		if err != nil {
 			return result, err
 		}
-		status, contentType, got, err := e.post(ctx, body)
+		got, err := e.post(ctx, body)
 		if err != nil {
 			return result, err
 		}
-		switch status {
+		switch got.status {
 		case http.StatusOK:
-			result.lines, err = e.verify(got, r.checkpoint, now)
+			result.lines, err = e.verify(got.body, r.checkpoint, now)
 			return result, err
 		case http.StatusConflict:
-			size, err := parseConflict(contentType, got)
+			size, err := parseConflict(got.contentType, got.body)
 			if err != nil {
 				return result, err
 			}
@@ -95,9 +113,11 @@ func (e *endpoint) addCheckpoint(ctx context.Context, from uint64, r request, no
 		case http.StatusNotFound:
 			return result, ErrUnknownLog
 		case http.StatusUnprocessableEntity:
-			return result, fmt.Errorf("%w: %s", ErrContradiction, excerpt(got))
+			return result, fmt.Errorf("%w: %s", ErrContradiction, excerpt(got.body))
+		case http.StatusTooManyRequests:
+			return result, &RateLimitedError{RetryAfter: parseRetryAfter(got.retryAfter, now)}
 		default:
-			return result, fmt.Errorf("answered %d: %s", status, excerpt(got))
+			return result, fmt.Errorf("answered %d: %s", got.status, excerpt(got.body))
 		}
 	}
 	return result, fmt.Errorf("answered 409 more than %d times, each with another size", maxConflicts)
@@ -122,31 +142,55 @@ func requestBody(ctx context.Context, from uint64, r request) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
+// reply is what came back for one request.
+type reply struct {
+	status                  int
+	contentType, retryAfter string
+	body                    []byte
+}
+
 // post sends one request and reads a bounded answer.
-func (e *endpoint) post(ctx context.Context, body []byte) (status int, contentType string, answer []byte, err error) {
+func (e *endpoint) post(ctx context.Context, body []byte) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/add-checkpoint", bytes.NewReader(body))
 	if err != nil {
-		return 0, "", nil, err
+		return reply{}, err
 	}
 	req.Header.Set("Content-Type", "text/plain; charset=utf-8")
 	// A compressed answer is never asked for, so that none is unpacked.
 	req.Header.Set("Accept-Encoding", "identity")
 	resp, err := e.client.Do(req)
 	if err != nil {
-		return 0, "", nil, err
+		return reply{}, err
 	}
 	defer resp.Body.Close()
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return 0, "", nil, fmt.Errorf("answered with Content-Encoding %q, which was not asked for", encoding)
+		return reply{}, fmt.Errorf("answered with Content-Encoding %q, which was not asked for", encoding)
 	}
-	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return 0, "", nil, fmt.Errorf("read answer: %w", err)
+		return reply{}, fmt.Errorf("read answer: %w", err)
 	}
 	if len(answer) > maxAnswer {
-		return 0, "", nil, fmt.Errorf("answered with more than %d bytes", maxAnswer)
+		return reply{}, fmt.Errorf("answered with more than %d bytes", maxAnswer)
 	}
-	return resp.StatusCode, resp.Header.Get("Content-Type"), answer, nil
+	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("Retry-After"), answer}, nil
+}
+
+// parseRetryAfter reads a Retry-After header, seconds or an HTTP date, as a time
+// from now on (RFC 9110, section 10.2.3). What is neither, or past, is 0.
+func parseRetryAfter(header string, now time.Time) time.Duration {
+	var wait time.Duration
+	if header != "" && strings.Trim(header, "0123456789") == "" {
+		// More digits than fit are more seconds than the bound.
+		seconds, err := strconv.ParseUint(header, 10, 31)
+		if err != nil {
+			return MaxRetryAfter
+		}
+		wait = time.Duration(seconds) * time.Second
+	} else if date, err := http.ParseTime(header); err == nil {
+		wait = date.Sub(now)
+	}
+	return min(max(wait, 0), MaxRetryAfter)
 }
 
 // parseConflict reads the size of a 409: decimal without leading zeroes, and a

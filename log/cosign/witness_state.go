@@ -71,7 +71,7 @@ func (g *Group) ask(ctx context.Context, w *witness, r request, from uint64) out
 
 // fail records a failure, with w.mu held.
 func (w *witness) fail(g *Group, err error, now time.Time) {
-	if w.failures == 0 || err.Error() != w.failed.Error() {
+	if w.failures == 0 || err.Error() != w.failed.Error() && !(isRateLimited(err) && isRateLimited(w.failed)) {
 		g.options.Logger.Warn("witness does not cosign", "witness", w.name(), "url", w.url, "error", err)
 	}
 	w.failed = err
@@ -82,6 +82,9 @@ func (w *witness) fail(g *Group, err error, now time.Time) {
 	if errors.Is(err, ErrLarger) || errors.Is(err, ErrContradiction) {
 		w.alarm = err.Error()
 		backoff = lastBackoff // a person has to look into it
+	}
+	if limited, ok := errors.AsType[*RateLimitedError](err); ok {
+		backoff = max(backoff, limited.RetryAfter)
 	}
 	w.retryAt = now.Add(backoff)
 	w.failures++
@@ -139,6 +142,23 @@ func (w *witness) start(now time.Time) bool {
 	}
 	w.busy = true
 	return true
+}
+
+// startProbe claims the witness for a probe, which waits for no back-off but one
+// that the witness asked for.
+func (w *witness) startProbe(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy || isRateLimited(w.failed) && now.Before(w.retryAt) {
+		return false
+	}
+	w.busy = true
+	return true
+}
+
+func isRateLimited(err error) bool {
+	_, ok := errors.AsType[*RateLimitedError](err)
+	return ok
 }
 
 func (w *witness) name() string { return strings.Join(w.names, ",") }
