@@ -1,22 +1,37 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"math"
 	"net"
+	"net/url"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/witness"
+	"github.com/muster-log/muster/witness/limit"
+	"github.com/muster-log/muster/witness/metrics"
 	"github.com/muster-log/muster/witness/server"
 	"github.com/muster-log/muster/witness/state"
 )
 
+// serving is what serve's flags say.
+type serving struct {
+	data, anchor, listen string
+	source               keySource
+	metrics, url         string
+	limits               limit.Options
+	logFormat            string
+	verbose              bool
+}
+
 func (a *app) serveCommand() *cobra.Command {
-	var data, anchor, listen string
-	var source keySource
-	var verbose bool
+	var s serving
 	cmd := &cobra.Command{
 		Use:   "serve --data DIR (--key FILE | --key-credential NAME) --listen ADDR",
 		Short: "answer logs and monitors until stopped by SIGTERM or SIGINT",
@@ -25,32 +40,69 @@ func (a *app) serveCommand() *cobra.Command {
 			if err := command.Required(cmd, "data", "listen"); err != nil {
 				return err
 			}
-			anchor, err := source.anchor(cmd, anchor)
-			if err != nil {
+			if err := s.check(); err != nil {
+				return command.Usage(cmd, err)
+			}
+			var err error
+			if s.anchor, err = s.source.anchor(cmd, s.anchor); err != nil {
 				return err
 			}
-			return a.serve(cmd, data, anchor, source, listen, verbose)
+			return a.serve(cmd, s)
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", "", "the data directory; made if it does not exist")
-	cmd.Flags().StringVar(&anchor, "anchor", "", "the file outside the data directory that says how far each log was cosigned, best on another disk; default: the key file's name and .anchor")
-	source.flags(cmd)
-	cmd.Flags().StringVar(&listen, "listen", "", "the address to listen on, such as 127.0.0.1:8080; port 0 takes a free one")
-	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every refused request")
+	flags := cmd.Flags()
+	flags.StringVar(&s.data, "data", "", "the data directory; made if it does not exist")
+	flags.StringVar(&s.anchor, "anchor", "", "the file outside the data directory that says how far each log was cosigned, best on another disk; default: the key file's name and .anchor")
+	s.source.flags(cmd)
+	flags.StringVar(&s.listen, "listen", "", "the address to listen on, such as 127.0.0.1:8080; port 0 takes a free one")
+	flags.StringVar(&s.url, "url", "", "the public prefix of the witness's URLs, for its page; default: what the page was asked for under")
+	flags.Float64Var(&s.limits.Rate, "rate", limit.DefaultRate, "how many add-checkpoint requests a second are taken of all logs together; 0: no limit")
+	flags.Float64Var(&s.limits.OriginRate, "origin-rate", limit.DefaultOriginRate, "how many a second of one log, unless a list says how many a day it needs; 0: no limit")
+	flags.Float64Var(&s.limits.UnknownRate, "unknown-rate", limit.DefaultUnknownRate, "how many a second of all origins together that are not followed; 0: no limit")
+	flags.StringVar(&s.metrics, "metrics", "", "the address to show metrics to Prometheus on, at /metrics, such as 127.0.0.1:9090; default: nowhere")
+	flags.StringVar(&s.logFormat, "log-format", "", "the lines of the log: text or json; default: text, with --json json")
+	flags.BoolVar(&s.verbose, "verbose", false, "log every request")
 	return cmd
 }
 
-func (a *app) serve(cmd *cobra.Command, data, anchor string, source keySource, listen string, verbose bool) error {
+// check refuses what flags may not say.
+func (s *serving) check() error {
+	if s.logFormat != "" && s.logFormat != "text" && s.logFormat != "json" {
+		return fmt.Errorf("--log-format is text or json, got %q", s.logFormat)
+	}
+	for flag, rate := range map[string]float64{"--rate": s.limits.Rate, "--origin-rate": s.limits.OriginRate, "--unknown-rate": s.limits.UnknownRate} {
+		if math.IsNaN(rate) || rate < 0 {
+			return fmt.Errorf("%s is a number of requests a second, or 0 for no limit, got %v", flag, rate)
+		}
+	}
+	if s.url != "" {
+		if parsed, err := url.Parse(s.url); err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.RawQuery != "" || parsed.Fragment != "" {
+			return fmt.Errorf("--url is an https or http URL without a query, got %q", s.url)
+		}
+	}
+	return nil
+}
+
+// logger writes to the standard error in the form that was asked for.
+func (a *app) logger(s serving) *slog.Logger {
+	program := *a.Program
+	if s.logFormat != "" {
+		program.JSON = s.logFormat == "json"
+	}
+	return program.Logger(s.verbose)
+}
+
+func (a *app) serve(cmd *cobra.Command, s serving) error {
 	ctx := cmd.Context()
-	logger := a.Logger(verbose)
+	logger := a.logger(s)
 	// The locks come before anything is read: a second process must not even
 	// look at a state that the first one is changing.
-	directoryLock, err := state.LockDirectory(data)
+	directoryLock, err := state.LockDirectory(s.data)
 	if err != nil {
 		return err
 	}
 	defer directoryLock.Close()
-	keyPath, keys, err := source.read(cmd)
+	keyPath, keys, err := s.source.read(cmd)
 	if err != nil {
 		return err
 	}
@@ -64,23 +116,52 @@ func (a *app) serve(cmd *cobra.Command, data, anchor string, source keySource, l
 		return err
 	}
 	defer agent.Close()
-	db, err := state.Serve(ctx, state.Options{Directory: data, Anchor: anchor, Witness: keys.Verifiers()})
+	counted := metrics.New()
+	db, err := state.Serve(ctx, state.Options{Directory: s.data, Anchor: s.anchor, Witness: keys.Verifiers(), Committed: counted.Committed})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	w, err := witness.New(witness.Config{Keys: keys, State: db})
+	counted.Watch(db)
+	limiter := limit.New(s.limits)
+	w, err := witness.New(witness.Config{Keys: keys, State: db, Limiter: limiter, Logger: logger,
+		Hooks: witness.Hooks{EvidenceFound: counted.EvidenceFound, EvidenceLost: counted.EvidenceLost}})
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
+	return a.listen(ctx, s, server.Config{Witness: w, Request: limiter.Request, Metrics: counted, URL: s.url, Logger: logger}, counted)
+}
+
+// listen answers logs and monitors, and Prometheus if that was asked for.
+func (a *app) listen(ctx context.Context, s serving, config server.Config, counted *metrics.Metrics) error {
+	logger := config.Logger
+	listener, err := listenOn("--listen", s.listen)
 	if err != nil {
-		return command.Fail(exitcode.Unknown, "listen", "choose another --listen address", fmt.Errorf("listen on %q: %w", listen, err))
+		return err
 	}
-	logger.Info("listening", "address", listener.Addr().String(), "url", "http://"+listener.Addr().String(), "witness", w.Keys()[0].Name)
-	if err := server.New(w, logger, server.Timeouts{}).Serve(ctx, listener); err != nil {
+	defer listener.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	if s.metrics != "" {
+		prometheus, err := listenOn("--metrics", s.metrics)
+		if err != nil {
+			return err
+		}
+		logger.Info("metrics", "url", "http://"+prometheus.Addr().String()+"/metrics")
+		group.Go(func() error { return counted.Serve(ctx, prometheus, logger) })
+	}
+	logger.Info("listening", "address", listener.Addr().String(), "url", "http://"+listener.Addr().String(), "witness", config.Witness.Keys()[0].Name)
+	group.Go(func() error { return server.New(config).Serve(ctx, listener) })
+	if err := group.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	logger.Info("stopped")
 	return nil
+}
+
+func listenOn(flag, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, command.Fail(exitcode.Unknown, "listen", "choose another "+flag+" address", fmt.Errorf("listen on %q: %w", address, err))
+	}
+	return listener, nil
 }

@@ -3,7 +3,6 @@ package logtest
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -103,7 +102,7 @@ func (w *Witness) Start() {
 	w.URL = "http://" + w.address
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	s := server.New(w.witness, slog.New(slog.DiscardHandler), server.Timeouts{Stop: time.Second})
+	s := server.New(server.Config{Witness: w.witness, Timeouts: server.Timeouts{Stop: time.Second}})
 	go func() { stopped <- s.Serve(ctx, listener) }()
 	w.stop = func() {
 		cancel()

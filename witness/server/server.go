@@ -1,29 +1,42 @@
 // Package server is a witness over HTTP: the add-checkpoint call and the
-// monitor retrieval of https://c2sp.org/tlog-witness under one prefix, a page
-// for people and a liveness probe.
+// monitor retrieval of https://c2sp.org/tlog-witness, a page for people at "/",
+// and probes.
 //
-// It speaks plain HTTP and limits no rates: TLS and the wide internet belong
-// in front of it, to a proxy or a bastion (https://c2sp.org/https-bastion).
+// It expects the wide internet: connections, headers, bodies and the time that
+// each may take are bounded, and a limit on requests is asked before a body is
+// read. It speaks plain HTTP; TLS belongs in front of it, to a proxy or a
+// bastion (https://c2sp.org/https-bastion).
 package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/muster-log/muster/internal/connections"
 	"github.com/muster-log/muster/witness"
+)
+
+const (
+	// maxHeader bounds a request's header in bytes; net/http allows 4 kB more.
+	maxHeader = 16 << 10
+	// maxConnections bounds the connections that are open at once, and with them
+	// the bodies that are being read, 64 MiB in all; maxPerAddress bounds those of
+	// one remote address. Connections that are idle give way to others.
+	maxConnections = 512
+	maxPerAddress  = 64
 )
 
 // Timeouts bound how long a client may take; zero values stand for the
 // defaults.
 type Timeouts struct {
+	// Header is for a request's header; default 5 s, and at most Read.
+	Header time.Duration
 	// Read is for a whole request, header and body; default 10 s, ample for
 	// 128 KiB on a bad line.
 	Read time.Duration
@@ -38,13 +51,12 @@ type Timeouts struct {
 	Stop time.Duration
 }
 
-const maxHeader = 16 << 10
-
 func (t Timeouts) withDefaults() Timeouts {
 	for _, field := range []struct {
 		value        *time.Duration
 		defaultValue time.Duration
 	}{
+		{&t.Header, 5 * time.Second},
 		{&t.Read, 10 * time.Second},
 		{&t.Write, 20 * time.Second},
 		{&t.Idle, 2 * time.Minute},
@@ -54,45 +66,120 @@ func (t Timeouts) withDefaults() Timeouts {
 			*field.value = field.defaultValue
 		}
 	}
+	t.Header = min(t.Header, t.Read)
 	return t
+}
+
+// Metrics count what add-checkpoint requests come to.
+type Metrics interface {
+	// Answered counts each answer.
+	Answered(status int, took time.Duration)
+	// Refused counts each refusal, with the origin that the request names, if any.
+	Refused(origin string, kind witness.Kind)
+}
+
+// Config is what a server serves. Witness must stand.
+type Config struct {
+	Witness *witness.Witness
+	// Request takes one add-checkpoint request, whoever makes it, before its
+	// body is read; ok false: there is room for it after wait. Nil: no limit.
+	Request func() (wait time.Duration, ok bool)
+	// Metrics may be nil.
+	Metrics Metrics
+	// URL is the public prefix of the witness's URLs, for the page at "/"; empty:
+	// that of the request.
+	URL string
+	// Logger: default none.
+	Logger   *slog.Logger
+	Timeouts Timeouts
+	// Now is the clock: default time.Now.
+	Now func() time.Time
 }
 
 // Server answers for one witness.
 type Server struct {
-	witness  *witness.Witness
-	logger   *slog.Logger
-	timeouts Timeouts
-	mux      *http.ServeMux
+	config    Config
+	logger    *slog.Logger
+	alarms    *repeats
+	keeping   keeping
+	rendering chan struct{} // holds one while a page is made
 }
 
-// New returns a server for w that reports to logger.
-func New(w *witness.Witness, logger *slog.Logger, timeouts Timeouts) *Server {
-	s := &Server{witness: w, logger: logger, timeouts: timeouts.withDefaults(), mux: http.NewServeMux()}
-	s.mux.HandleFunc("POST /add-checkpoint", s.addCheckpoint)
-	s.mux.HandleFunc("GET /{originHash}/checkpoint", s.checkpoint)
-	s.mux.HandleFunc("GET /livez", s.livez)
-	s.mux.HandleFunc("GET /{$}", s.home)
-	return s
+// New returns a server.
+func New(config Config) *Server {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	config.Timeouts = config.Timeouts.withDefaults()
+	config.URL = strings.TrimSuffix(config.URL, "/")
+	return &Server{config: config, logger: config.Logger, alarms: newRepeats(), rendering: make(chan struct{}, 1)}
 }
 
-// ServeHTTP implements [http.Handler].
+// ServeHTTP implements [http.Handler]. Paths are compared as they were sent:
+// nothing is redirected, because a redirect would lose a POST.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	s.mux.ServeHTTP(w, r)
+	path := r.URL.EscapedPath()
+	if path == "/add-checkpoint" {
+		if only(w, r, http.MethodPost) {
+			s.addCheckpoint(w, r)
+		}
+		return
+	}
+	var answer http.HandlerFunc
+	switch hash, isCheckpoint := strings.CutSuffix(path, "/checkpoint"); {
+	case path == "/":
+		answer = s.home
+	case path == "/livez":
+		answer = s.livez
+	case path == "/readyz":
+		answer = s.readyz
+	case isCheckpoint && strings.LastIndexByte(hash, '/') == 0:
+		answer = func(w http.ResponseWriter, r *http.Request) { s.checkpoint(w, r, hash[1:]) }
+	default:
+		s.notFound(w)
+		return
+	}
+	if only(w, r, http.MethodGet, http.MethodHead) {
+		answer(w, r)
+	}
+}
+
+// only answers a request of another method.
+func only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	for _, method := range methods {
+		if r.Method == method {
+			return true
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "this path takes "+strings.Join(methods, ", "), http.StatusMethodNotAllowed)
+	return false
+}
+
+func (s *Server) notFound(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "there is nothing at this path: a log sends POST /add-checkpoint, a monitor gets /<hex SHA-256 of the origin>/checkpoint", http.StatusNotFound)
 }
 
 // Serve answers on the listener until ctx ends, then lets the requests under
 // way finish. It returns nil after such a stop.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	timeouts := s.config.Timeouts
 	server := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: s.timeouts.Read,
-		ReadTimeout:       s.timeouts.Read,
-		WriteTimeout:      s.timeouts.Write,
-		IdleTimeout:       s.timeouts.Idle,
+		ReadHeaderTimeout: timeouts.Header,
+		ReadTimeout:       timeouts.Read,
+		WriteTimeout:      timeouts.Write,
+		IdleTimeout:       timeouts.Idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+	connections.New(maxConnections, maxPerAddress).Apply(server)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -100,85 +187,16 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeouts.Stop)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeouts.Stop)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
+	err := server.Shutdown(grace)
+	if err != nil {
 		server.Close()
-		return fmt.Errorf("requests under way did not finish within %v: %w", s.timeouts.Stop, err)
 	}
-	return nil
-}
-
-// addCheckpoint is the add-checkpoint call.
-func (s *Server) addCheckpoint(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(w, r)
-	if err != nil {
-		s.refuse(w, r, err)
-		return
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Who is still sending has nothing that was promised.
+		s.logger.Warn("stopped", "error", fmt.Sprintf("requests under way did not finish within %v", timeouts.Stop))
+		return nil
 	}
-	lines, err := s.witness.AddCheckpoint(r.Context(), body)
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write(lines)
-}
-
-// readBody reads a body of at most witness.MaxRequest bytes; a longer one is
-// refused without reading it when its length was declared.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := &witness.Error{Kind: witness.KindTooLarge, Err: fmt.Errorf("the request body has more than %d bytes", witness.MaxRequest)}
-	if r.ContentLength > witness.MaxRequest {
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, witness.MaxRequest))
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		return nil, tooLarge
-	}
-	if err != nil {
-		return nil, &witness.Error{Kind: witness.KindMalformed, Err: fmt.Errorf("the request body did not arrive: %w", err)}
-	}
-	return body, nil
-}
-
-// checkpoint is the monitor retrieval.
-func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
-	// Monitors may be pages in a browser.
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	hash, ok := parseOriginHash(r.PathValue("originHash"))
-	if !ok {
-		s.refuse(w, r, &witness.Error{Kind: witness.KindUnknownOrigin, Err: errors.New("want the SHA-256 of an origin, in lowercase hex")})
-		return
-	}
-	note, err := s.witness.Checkpoint(r.Context(), hash)
-	if errors.Is(err, witness.ErrUnknownOrigin) {
-		err = &witness.Error{Kind: witness.KindUnknownOrigin, Err: errors.New("this witness has never cosigned a checkpoint of that origin")}
-	}
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write(note)
-}
-
-// parseOriginHash reads the one spelling of a SHA-256 that the spec allows.
-func parseOriginHash(s string) (hash [sha256.Size]byte, ok bool) {
-	raw, err := hex.DecodeString(s)
-	if err != nil || len(raw) != len(hash) || hex.EncodeToString(raw) != s {
-		return hash, false
-	}
-	return [sha256.Size]byte(raw), true
-}
-
-// livez says that the process answers; it says nothing of the state.
-func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	io.WriteString(w, "ok\n")
+	return err
 }

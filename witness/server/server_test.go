@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/transparency-dev/formats/note"
@@ -30,12 +31,46 @@ type running struct {
 	url  string
 	keys witness.Keys
 	db   *state.Serving
-	log  *bytes.Buffer
+	log  *output
 	stop func() error
+}
+
+// output is what was logged.
+type output struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.String()
 }
 
 // start serves a witness that follows the logs, until the test ends.
 func start(t testing.TB, timeouts server.Timeouts, logs ...*witnesstest.Log) *running {
+	t.Helper()
+	return startWith(t, server.Config{Timeouts: timeouts}, logs...)
+}
+
+// startWith is start with more of the configuration; what it lacks is filled in.
+func startWith(t testing.TB, config server.Config, logs ...*witnesstest.Log) *running {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startOn(t, listener, config, logs...)
+}
+
+// startOn is startWith on a listener.
+func startOn(t testing.TB, listener net.Listener, config server.Config, logs ...*witnesstest.Log) *running {
 	t.Helper()
 	keys, err := witness.GenerateKeys(witnessName)
 	if err != nil {
@@ -52,20 +87,17 @@ func start(t testing.TB, timeouts server.Timeouts, logs ...*witnesstest.Log) *ru
 			t.Fatal(err)
 		}
 	}
-	w, err := witness.New(witness.Config{Keys: keys, State: db})
-	if err != nil {
+	logged := new(output)
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.NewTextHandler(logged, nil))
+	}
+	if config.Witness, err = witness.New(witness.Config{Keys: keys, State: db, Logger: config.Logger}); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var output bytes.Buffer
-	logger := slog.New(slog.NewTextHandler(&output, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.New(w, logger, timeouts).Serve(ctx, listener) }()
-	r := &running{t: t, url: "http://" + listener.Addr().String(), keys: keys, db: db, log: &output}
+	go func() { stopped <- server.New(config).Serve(ctx, listener) }()
+	r := &running{t: t, url: "http://" + listener.Addr().String(), keys: keys, db: db, log: logged}
 	stopOnce := false
 	r.stop = func() error {
 		if stopOnce {

@@ -17,7 +17,7 @@ import (
 	"github.com/muster-log/muster/witness/state/anchor"
 )
 
-// Options say where a witness keeps its state; every field but the last two
+// Options say where a witness keeps its state; every field but the last three
 // must be set.
 type Options struct {
 	// Directory holds the database.
@@ -32,6 +32,9 @@ type Options struct {
 	// empty for the default. Tests put layers there that fail.
 	Files anchor.FileSystem
 	VFS   string
+	// Committed is told of each commit that is durable: how many checkpoints it
+	// made so, and how long it took. Nil: nobody is.
+	Committed func(checkpoints int, took time.Duration)
 }
 
 func (o Options) files() anchor.FileSystem {
@@ -49,6 +52,8 @@ type Serving struct {
 	anchor *anchor.File
 	writer *writer
 	halted atomic.Bool
+	// committed is Options.Committed.
+	committed func(checkpoints int, took time.Duration)
 
 	// mu guards what follows.
 	mu sync.Mutex
@@ -85,7 +90,7 @@ func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Serving{DB: db}
+	s := &Serving{DB: db, committed: options.Committed}
 	defer func() {
 		if err != nil {
 			s.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -130,24 +131,31 @@ func (w *writer) gather(change advance) []advance {
 // answers each once that is durable. If either fails, nobody's answer leaves,
 // though the database may hold the changes: then it is ahead of the anchor.
 func (w *writer) commit(batch []advance) {
+	began := time.Now()
 	made, err := w.transaction(batch)
 	if err == nil {
 		err = w.anchor(batch, made)
 	} else {
 		w.serving.doubtful()
 	}
+	took := time.Since(began)
 	if w.serving.Halted() {
 		err = witness.ErrHalted
 	}
+	durable := 0
 	for i, change := range batch {
 		switch {
 		case err != nil:
 			change.done <- err
 		case made[i]:
+			durable++
 			change.done <- nil
 		default:
 			change.done <- witness.ErrConflict
 		}
+	}
+	if durable > 0 && w.serving.committed != nil {
+		w.serving.committed(durable, took)
 	}
 }
 
