@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -24,6 +25,9 @@ type memory struct {
 	// evidence and unremembered are what was kept of others' faults and of its own.
 	evidence     []*fork.Evidence
 	unremembered []witness.Unremembered
+	halted       bool
+	// evidenceFailure and haltFailure are why neither can be kept.
+	evidenceFailure, haltFailure error
 	// before runs ahead of each change, in place of another process.
 	before func(*memory)
 	// failure is the next change's error; kept says whether it is made anyhow.
@@ -55,6 +59,9 @@ func (m *memory) Advance(_ context.Context, _ witness.Log, from, to witness.Late
 	if m.before != nil {
 		m.before(m)
 	}
+	if m.halted {
+		return witness.ErrHalted
+	}
 	if m.latest != from {
 		return witness.ErrConflict
 	}
@@ -69,6 +76,12 @@ func (m *memory) Advance(_ context.Context, _ witness.Log, from, to witness.Late
 func (m *memory) KeepEvidence(_ context.Context, evidence *fork.Evidence) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.evidenceFailure != nil {
+		return false, m.evidenceFailure
+	}
+	if slices.ContainsFunc(m.evidence, evidence.Equal) {
+		return false, nil
+	}
 	m.evidence = append(m.evidence, evidence)
 	return true, nil
 }
@@ -76,14 +89,17 @@ func (m *memory) KeepEvidence(_ context.Context, evidence *fork.Evidence) (bool,
 func (m *memory) Halt(_ context.Context, found witness.Unremembered) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.unremembered = append(m.unremembered, found)
-	return nil
+	m.halted = true
+	if m.haltFailure == nil {
+		m.unremembered = append(m.unremembered, found)
+	}
+	return m.haltFailure
 }
 
 func (m *memory) Halted() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.unremembered) > 0
+	return m.halted
 }
 
 func (m *memory) Followed(context.Context, string, int) ([]witness.Followed, error) {
@@ -97,20 +113,30 @@ func (c *clock) read() time.Time { return c.now }
 
 var start = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// newWitness returns a witness that follows log.
-func newWitness(t *testing.T, log *witnesstest.Log) (*witness.Witness, *memory, *clock) {
-	t.Helper()
-	keys, err := witness.GenerateKeys("witness.example/w1")
-	if err != nil {
-		t.Fatal(err)
-	}
+// newWitness returns a witness that follows log. Changes are made to its
+// configuration first.
+func newWitness(tb testing.TB, log *witnesstest.Log, changes ...func(*witness.Config)) (*witness.Witness, *memory, *clock) {
+	tb.Helper()
 	state := &memory{log: witness.Log{Origin: log.Origin, Keys: []tlog.VerifierKey{log.Key.Verifier()}}}
 	at := &clock{start}
-	w, err := witness.New(witness.Config{Keys: keys, State: state, Now: at.read})
+	config := witness.Config{Keys: newKeys(tb), State: state, Now: at.read, Logger: slog.New(slog.DiscardHandler)}
+	for _, change := range changes {
+		change(&config)
+	}
+	w, err := witness.New(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return w, state, at
+}
+
+func newKeys(tb testing.TB) witness.Keys {
+	tb.Helper()
+	keys, err := witness.GenerateKeys("witness.example/w1")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keys
 }
 
 // times submits a request and returns the time stamps of the cosignatures.
@@ -227,6 +253,28 @@ func TestW3StateThatNeverRests(t *testing.T) {
 	_, err := w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal())
 	if got := kindOf(err); got != witness.KindUnavailable {
 		t.Errorf("got %s, want %s", got, witness.KindUnavailable)
+	}
+}
+
+// TestRepeatOnlyWhatLeft: cosignatures that the state holds although it failed
+// to say that it keeps them are never given out; new ones are, once it does.
+func TestRepeatOnlyWhatLeft(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 9)
+	w, state, _ := newWitness(t, log)
+	times(t, w, log.Request(0, 3))
+	state.failure, state.kept = errors.New("the anchor's disk is full"), true
+	if _, err := w.AddCheckpoint(t.Context(), log.Request(3, 5).Marshal()); kindOf(err) != witness.KindUnavailable {
+		t.Fatal(err)
+	}
+	state.failure = errors.New("still full")
+	if answer, err := w.AddCheckpoint(t.Context(), log.Request(5, 5).Marshal()); kindOf(err) != witness.KindUnavailable {
+		t.Errorf("in the same second: got %q, %v", answer, err)
+	}
+	writes := 0
+	state.before = func(*memory) { writes++ }
+	times(t, w, log.Request(5, 5))
+	if writes != 1 {
+		t.Errorf("the answer came with %d writes, want 1", writes)
 	}
 }
 
