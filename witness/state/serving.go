@@ -55,6 +55,12 @@ type Serving struct {
 	// committed is Options.Committed.
 	committed func(checkpoints int, took time.Duration)
 
+	// shown guards what monitors are shown: it is held from before a change is
+	// in the database until it is in the anchor. unanchored is why the anchor
+	// is behind since then, nil if it is not.
+	shown      sync.RWMutex
+	unanchored error
+
 	// mu guards what follows.
 	mu sync.Mutex
 	// look is a connection that asks for the revision, before every request.
@@ -198,6 +204,18 @@ func (s *Serving) Log(ctx context.Context, origin string) (witness.Log, witness.
 		return witness.Log{}, witness.Latest{}, witness.ErrUnknownOrigin
 	}
 	return one.log, one.latest, nil
+}
+
+// Note implements [witness.State]. A note carries cosignatures, so one that the
+// database holds and the anchor does not is not shown: it is an error until the
+// anchor could be written again, as it is before anything else leaves.
+func (s *Serving) Note(ctx context.Context, originHash [32]byte) ([]byte, error) {
+	s.shown.RLock()
+	defer s.shown.RUnlock()
+	if s.unanchored != nil {
+		return nil, fmt.Errorf("the database is ahead of the anchor: %w", s.unanchored)
+	}
+	return s.DB.Note(ctx, originHash)
 }
 
 // Halted implements [witness.State].

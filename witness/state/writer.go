@@ -159,6 +159,18 @@ func (w *writer) commit(batch []advance) {
 	}
 }
 
+// make makes the changes. Until they are anchored no note is shown: see
+// [Serving.Note].
+func (w *writer) make(batch []advance) (made []bool, err error) {
+	w.serving.shown.Lock()
+	defer w.serving.shown.Unlock()
+	if made, err = w.transaction(batch); err != nil {
+		w.serving.doubtful()
+		return nil, err
+	}
+	return made, w.anchor(batch, made)
+}
+
 // anchor takes what is in the database into memory and the anchor.
 func (w *writer) anchor(batch []advance, made []bool) error {
 	var records []anchor.Record
@@ -171,7 +183,8 @@ func (w *writer) anchor(batch []advance, made []bool) error {
 	if len(records) == 0 {
 		return nil
 	}
-	return w.serving.anchor.Append(records)
+	w.serving.unanchored = w.serving.anchor.Append(records)
+	return w.serving.unanchored
 }
 
 // transaction makes the changes that can be made, of one log at most one, and
