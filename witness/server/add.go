@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/muster-log/muster/internal/connections"
@@ -41,6 +42,8 @@ func (s *Server) addCheckpoint(w http.ResponseWriter, r *http.Request) {
 		s.logCosigned(r, body)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		// Two cosignatures are more than net/http counts by itself.
+		w.Header().Set("Content-Length", strconv.Itoa(len(lines)))
 		w.Write(lines)
 	}
 	if s.config.Metrics != nil {
