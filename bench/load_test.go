@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"testing"
 )
@@ -16,7 +17,7 @@ import (
 type connection struct {
 	conn   net.Conn
 	reader *bufio.Reader
-	host   string
+	host   string // with the port
 }
 
 func dial(tb testing.TB, address string) *connection {
@@ -31,23 +32,39 @@ func dial(tb testing.TB, address string) *connection {
 
 // submit posts an entry; the answer must be 201, published.
 func (c *connection) submit(entry []byte) error {
-	request := make([]byte, 0, len(entry)+256)
-	request = fmt.Appendf(request, "POST /api/v1/entries HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", c.host, len(entry))
-	if _, err := c.conn.Write(append(request, entry...)); err != nil {
-		return err
-	}
-	status, err := c.reader.ReadSlice('\n')
+	length, err := c.send(postRequest("/api/v1/entries", "application/json", c.host, entry), http.StatusCreated)
 	if err != nil {
 		return err
 	}
-	if !bytes.HasPrefix(status, []byte("HTTP/1.1 201 ")) {
-		return fmt.Errorf("got %q", status)
+	_, err = io.CopyN(io.Discard, c.reader, int64(length))
+	return err
+}
+
+// postRequest is a request as it goes over the wire.
+func postRequest(path, contentType, host string, body []byte) []byte {
+	request := make([]byte, 0, len(body)+256)
+	request = fmt.Appendf(request, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", path, host, contentType, len(body))
+	return append(request, body...)
+}
+
+// send writes a request and reads the header of its answer, which must have that
+// status. It returns the length of the body, which is read next.
+func (c *connection) send(request []byte, want int) (length int, err error) {
+	if _, err := c.conn.Write(request); err != nil {
+		return 0, err
 	}
-	length := -1
+	status, err := c.reader.ReadSlice('\n')
+	if err != nil {
+		return 0, err
+	}
+	if words := bytes.Fields(status); len(words) < 2 || string(words[1]) != strconv.Itoa(want) {
+		return 0, fmt.Errorf("got %q, want status %d", status, want)
+	}
+	length = -1
 	for {
 		line, err := c.reader.ReadSlice('\n')
 		if err != nil {
-			return err
+			return 0, err
 		}
 		line = bytes.TrimSuffix(line, []byte("\r\n"))
 		if len(line) == 0 {
@@ -55,13 +72,12 @@ func (c *connection) submit(entry []byte) error {
 		}
 		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
 			if length, err = strconv.Atoi(string(value)); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	if length < 0 {
-		return fmt.Errorf("an answer without a length")
+		return 0, fmt.Errorf("an answer without a length")
 	}
-	_, err = io.CopyN(io.Discard, c.reader, int64(length))
-	return err
+	return length, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/log"
+	"github.com/muster-log/muster/tlog"
 )
 
 // reportProofs reports the medians of both logs, in milliseconds.
@@ -135,8 +136,9 @@ func processorTime(tb testing.TB) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkLimits measures the machine: Ed25519 verifications a second on all
-// cores, and how long an append of 1 KiB to a file and its fsync take.
+// BenchmarkLimits measures the machine: Ed25519 verifications and cosignatures of
+// both kinds a second on all cores, and how long an append of 1 KiB to a file and
+// its fsync take.
 func BenchmarkLimits(b *testing.B) {
 	b.Run("verify", func(b *testing.B) {
 		var rate float64
@@ -144,6 +146,17 @@ func BenchmarkLimits(b *testing.B) {
 			rate = max(rate, verifications(200*time.Millisecond))
 		}
 		b.ReportMetric(rate, "verify/s")
+		b.ReportMetric(0, "ns/op")
+	})
+	b.Run("sign", func(b *testing.B) {
+		ed25519s, mldsas := cosigning(b, tlog.TypeCosignatureEd25519), cosigning(b, tlog.TypeCosignatureMLDSA44)
+		var best [2]float64
+		for b.Loop() {
+			best[0] = max(best[0], onAllCores(100*time.Millisecond, ed25519s))
+			best[1] = max(best[1], onAllCores(100*time.Millisecond, mldsas))
+		}
+		b.ReportMetric(best[0], "ed25519/s")
+		b.ReportMetric(best[1], "mldsa44/s")
 		b.ReportMetric(0, "ns/op")
 	})
 	b.Run("fsync", func(b *testing.B) {
@@ -176,13 +189,33 @@ func verifications(over time.Duration) float64 {
 	}
 	message := make([]byte, 1024)
 	signature := ed25519.Sign(private, message)
+	return onAllCores(over, func() bool { return ed25519.Verify(public, message, signature) })
+}
+
+// cosigning makes one cosignature a call.
+func cosigning(tb testing.TB, keyType tlog.KeyType) func() bool {
+	tb.Helper()
+	key, err := tlog.GenerateSigningKey("witness.example/bench", keyType)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	checkpoint := tlog.Checkpoint{Origin: origin, Size: firstSize, Root: tlog.LeafHash(nil)}
+	return func() bool {
+		_, err := key.Cosign(checkpoint, 1)
+		return err == nil
+	}
+}
+
+// onAllCores is how often a second all cores together do a thing, measured over a
+// duration.
+func onAllCores(over time.Duration, do func() bool) float64 {
 	var count atomic.Int64
 	var group sync.WaitGroup
 	begin := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for time.Since(begin) < over {
-				if ed25519.Verify(public, message, signature) {
+				if do() {
 					count.Add(1)
 				}
 			}

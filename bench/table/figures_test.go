@@ -8,6 +8,7 @@ import (
 const printed = `goos: linux
 cpu: AMD EPYC
 BenchmarkLimits/verify-2         	       5	     17353 verify/s
+BenchmarkLimits/sign-2           	       5	     98765 ed25519/s	     12345 mldsa44/s
 BenchmarkLimits/fsync-2          	       5	         0.1875 p50-ms
 BenchmarkLimitHash-2 	 10	 2.5 all-cores-GiB/s	 1.3 GiB/s
 BenchmarkSubmitToProofPaced-2	 30	 20.0 p50-ms	 16.0 tessera-p50-ms	 1.250 times-tessera
@@ -15,6 +16,8 @@ BenchmarkSubmitToProofClosedLoop-2   	      20	       100.7 p50-ms	       50 tes
 BenchmarkSubmissions-2   	   20000	         0.1739 share-of-verify	      1443 submissions/s	     16587 verify/s
 BenchmarkVerifyBundle-2   	    1000	         0.5 p50-ms	        10.00 signatures	         0.4 signatures-p50-ms	         1.25 times-signatures
 BenchmarkVerifyLiveness-2   	    1000	         0.8 p50-ms	        17.00 signatures	         0.5 signatures-p50-ms	         1.6 times-signatures
+BenchmarkWitness-2   	       1	         0.9 litewitness-p50-ms	      1700 litewitness-requests/s	         0.5 p50-ms	      5000 requests/s
+BenchmarkWitnessMemory-2   	       1	        77.0 peak-MiB	        70.5 resident-MiB
 BenchmarkReplayAllCores-2   	    10	 99 ns/op	      5000 entries/s	         1.5 signatures/entry
 BenchmarkSHA256Sum     	 3	 800 ns/op	1400.00 MB/s
 BenchmarkSHA256Sum-2   	 3	 800 ns/op	1300.00 MB/s
@@ -48,8 +51,21 @@ func TestTable(t *testing.T) {
 			t.Errorf("got  %q\nwant %q", got, want[i])
 		}
 	}
+	witnessRows, err := found.witnessRows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{
+		"cosigned over HTTP, 32 clients, 1,000 logs\t5000/s\t1700/s\tlitewitness\t2.94\tat least 3\tMISSED",
+		"cosigned over HTTP, one client, p50\t0.50 ms\t0.90 ms\tlitewitness\t0.56\tat most 1\theld",
+		"witness of 10,000 logs, resident memory\t70 MiB\t100 MiB\tallowed; its peak was 77 MiB\t0.70\tat most 1\theld",
+	} {
+		if got := witnessRows[i].String(); got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
 	limits, err := found.limits()
-	if err != nil || !strings.Contains(limits, "17353") || !strings.Contains(limits, "1.30 GiB/s on one core, 2.50 on all") {
+	if err != nil || !strings.Contains(limits, "98765/s by Ed25519, 12345/s by ML-DSA-44") || !strings.Contains(limits, "17353") || !strings.Contains(limits, "1.30 GiB/s on one core, 2.50 on all") {
 		t.Errorf("got %q, %v", limits, err)
 	}
 	if found.processor != "AMD EPYC" {
