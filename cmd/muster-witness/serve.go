@@ -150,6 +150,8 @@ func (a *app) listen(ctx context.Context, s serving, config server.Config, count
 		group.Go(func() error { return counted.Serve(ctx, prometheus, logger) })
 	}
 	logger.Info("listening", "address", listener.Addr().String(), "url", "http://"+listener.Addr().String(), "witness", config.Witness.Keys()[0].Name)
+	notify(logger, "READY=1")
+	context.AfterFunc(ctx, func() { notify(logger, "STOPPING=1") })
 	group.Go(func() error { return server.New(config).Serve(ctx, listener) })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
