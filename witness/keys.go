@@ -186,22 +186,6 @@ func (k Keys) Cosign(checkpoint tlog.Checkpoint, timestamp uint64) ([]tlog.NoteS
 	return cosignatures, nil
 }
 
-// own picks the signature lines that carry the name and id of these keys.
-func (k Keys) own(signatures []tlog.NoteSignature) []tlog.NoteSignature {
-	var own []tlog.NoteSignature
-	for _, signature := range signatures {
-		for _, key := range k.Verifiers() {
-			if key.Made(signature) {
-				own = append(own, signature)
-			}
-		}
-	}
-	return own
-}
-
-// count is how many cosignatures the checkpoint gets.
-func (k Keys) count(checkpoint tlog.Checkpoint) int { return len(k.signers(checkpoint)) }
-
 // signatureLines are the lines of a note for these signatures.
 func signatureLines(signatures []tlog.NoteSignature) []byte {
 	var lines []byte

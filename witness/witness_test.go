@@ -276,6 +276,12 @@ func TestRepeatOnlyWhatLeft(t *testing.T) {
 	if writes != 1 {
 		t.Errorf("the answer came with %d writes, want 1", writes)
 	}
+	// Nor is it repeated to a state that has gone back meanwhile.
+	state.latest = witness.Latest{Size: 3, Root: log.Root(3), Time: uint64(start.Unix())}
+	times(t, w, log.Request(3, 5))
+	if writes != 2 {
+		t.Errorf("to an older state it came with %d writes in all, want 2", writes)
+	}
 }
 
 // TestRepeatWithinOneSecond: the answer is the same bytes, and not written
