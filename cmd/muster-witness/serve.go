@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -18,6 +19,7 @@ import (
 	"github.com/muster-log/muster/witness/metrics"
 	"github.com/muster-log/muster/witness/server"
 	"github.com/muster-log/muster/witness/state"
+	"github.com/muster-log/muster/witness/state/anchor"
 )
 
 // serving is what serve's flags say.
@@ -118,6 +120,12 @@ func (a *app) serve(cmd *cobra.Command, s serving) error {
 	defer agent.Close()
 	counted := metrics.New()
 	db, err := state.Serve(ctx, state.Options{Directory: s.data, Anchor: s.anchor, Witness: keys.Verifiers(), Committed: counted.Committed})
+	if doubts, ok := errors.AsType[*state.DoubtError](err); ok {
+		return command.Fail(exitcode.Refused, "in-doubt", "nothing is cosigned until you have said how far each was: muster-witness recover with the same --data, --key and --anchor lists them; docs/witness.md says what to ask whom", doubts)
+	}
+	if _, ok := errors.AsType[*anchor.DamageError](err); ok {
+		return command.Fail(exitcode.Unknown, "anchor-damaged", "look at the file; if it cannot be mended, move it away: then muster-witness recover asks you how far each log was cosigned", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,15 +149,16 @@ func (a *app) listen(ctx context.Context, s serving, config server.Config, count
 	}
 	defer listener.Close()
 	group, ctx := errgroup.WithContext(ctx)
+	attributes := []any{"address", listener.Addr().String(), "url", "http://" + listener.Addr().String(), "witness", config.Witness.Keys()[0].Name}
 	if s.metrics != "" {
 		prometheus, err := listenOn("--metrics", s.metrics)
 		if err != nil {
 			return err
 		}
-		logger.Info("metrics", "url", "http://"+prometheus.Addr().String()+"/metrics")
+		attributes = append(attributes, "metrics", "http://"+prometheus.Addr().String()+"/metrics")
 		group.Go(func() error { return counted.Serve(ctx, prometheus, logger) })
 	}
-	logger.Info("listening", "address", listener.Addr().String(), "url", "http://"+listener.Addr().String(), "witness", config.Witness.Keys()[0].Name)
+	logger.Info("listening", attributes...)
 	notify(logger, "READY=1")
 	context.AfterFunc(ctx, func() { notify(logger, "STOPPING=1") })
 	group.Go(func() error { return server.New(config).Serve(ctx, listener) })
