@@ -23,6 +23,9 @@ const (
 	KindNotSigned Kind = "not-signed-by-log"
 	// KindBadSignature: a line with a trusted key's name and id does not verify.
 	KindBadSignature Kind = "bad-signature"
+	// KindRolledBack: the witness was rolled back, or its key runs elsewhere:
+	// it cosigns nothing until its operator has acted.
+	KindRolledBack Kind = "rolled-back"
 	// KindOldAboveSize: the old size is above the checkpoint's.
 	KindOldAboveSize Kind = "old-size-above-size"
 	// KindOldSize: the old size is not the latest cosigned one, Error.Size.
@@ -36,9 +39,6 @@ const (
 	KindSameSize Kind = "same-size-other-root"
 	// KindInconsistent: the consistency proof does not verify.
 	KindInconsistent Kind = "inconsistent"
-	// KindRolledBack: the witness was rolled back, or its key runs elsewhere:
-	// it cosigns nothing until its operator has acted.
-	KindRolledBack Kind = "rolled-back"
 	// KindUnavailable: the witness cannot answer now; nothing is wrong with
 	// the request.
 	KindUnavailable Kind = "unavailable"

@@ -245,6 +245,43 @@ func TestW3AnotherProcessMovesTheState(t *testing.T) {
 	}
 }
 
+// TestW3Race: of many requests from one size one is cosigned, the others are
+// told its size, and the losers cost no write.
+func TestW3Race(t *testing.T) {
+	log := witnesstest.NewLog(t, "log.example/a", 9)
+	w, state, _ := newWitness(t, log)
+	times(t, w, log.Request(0, 3))
+	writes := 0
+	state.before = func(*memory) { writes++ }
+	var kinds [24]witness.Kind
+	var sizes [24]uint64
+	var group sync.WaitGroup
+	for i := range kinds {
+		body := log.Request(3, 4+i%6).Marshal()
+		group.Go(func() {
+			_, err := w.AddCheckpoint(context.Background(), body)
+			kinds[i] = kindOf(err)
+			var refusal *witness.Error
+			if errors.As(err, &refusal) {
+				sizes[i] = refusal.Size
+			}
+		})
+	}
+	group.Wait()
+	accepted := 0
+	for i, kind := range kinds {
+		switch {
+		case kind == "accepted":
+			accepted++
+		case kind != witness.KindOldSize || sizes[i] != state.latest.Size:
+			t.Errorf("request %d: got %s with size %d", i, kind, sizes[i])
+		}
+	}
+	if accepted != 1 || writes != 1 || state.latest.Size < 4 {
+		t.Errorf("%d were cosigned with %d writes, the state is at %d", accepted, writes, state.latest.Size)
+	}
+}
+
 func TestW3StateThatNeverRests(t *testing.T) {
 	log := witnesstest.NewLog(t, "log.example/a", 9)
 	w, state, _ := newWitness(t, log)
