@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -70,7 +69,7 @@ func (c *configuration) marshal() ([]byte, error) {
 // joined to the directory.
 func readConfiguration(dir string) (*configuration, error) {
 	path := filepath.Join(dir, configFile)
-	data, err := readBounded(path, maxConfig)
+	data, err := inputfile.Read(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fail(exitcode.Unknown, "make a log with muster-log init, or look for the right --data", err)
 	}
@@ -112,21 +111,4 @@ func readKey(path string) (*tlog.SigningKey, error) {
 		return nil, fmt.Errorf("key file %s: %w", path, err)
 	}
 	return key, nil
-}
-
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, _, err := inputfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return data, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/muster-log/muster/internal/inputfile"
 )
 
 // TestReadBounded: what the server reads is a regular file; a named pipe is not
@@ -16,7 +18,7 @@ func TestReadBounded(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readBounded(path, maxConfig); err == nil || !strings.Contains(err.Error(), path+" is a pipe, not a regular file") {
+	if _, err := inputfile.Read(path, maxConfig); err == nil || !strings.Contains(err.Error(), path+" is a pipe, not a regular file") {
 		t.Errorf("got %v", err)
 	}
 }

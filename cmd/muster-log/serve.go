@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/inputfile"
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/cosign"
 	"github.com/muster-log/muster/release"
@@ -95,7 +96,7 @@ func readSite(dir string) (*site, error) {
 func readAuthorities(dir string) ([][]byte, error) {
 	var entries [][]byte
 	for {
-		entry, err := readBounded(filepath.Join(dir, authorityFile(len(entries))), release.MaxEntry)
+		entry, err := inputfile.Read(filepath.Join(dir, authorityFile(len(entries))), release.MaxEntry)
 		if len(entries) > 0 && errors.Is(err, fs.ErrNotExist) {
 			return entries, nil
 		}
@@ -107,7 +108,7 @@ func readAuthorities(dir string) ([][]byte, error) {
 }
 
 func readPolicy(path string) (*policy.Policy, error) {
-	data, err := readBounded(path, policy.MaxPolicy)
+	data, err := inputfile.Read(path, policy.MaxPolicy)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/inputfile"
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/log/remote"
 	"github.com/muster-log/muster/release"
@@ -49,7 +50,7 @@ func (o initOptions) begin(ctx context.Context, now time.Time) (*beginning, erro
 		}
 	}
 	if o.authority != "" {
-		entry, err := readBounded(o.authority, release.MaxEntry)
+		entry, err := inputfile.Read(o.authority, release.MaxEntry)
 		if err != nil {
 			return nil, fmt.Errorf("--authority: %w", err)
 		}
@@ -90,7 +91,7 @@ func (o initOptions) readChain(ctx context.Context) ([][]byte, error) {
 // holds the whole chain.
 func (o initOptions) readBundle(ctx context.Context) ([]byte, error) {
 	if !strings.Contains(o.successorOf, "://") {
-		return readBounded(o.successorOf, bundle.MaxSize)
+		return inputfile.Read(o.successorOf, bundle.MaxSize)
 	}
 	client, err := remote.New(o.successorOf)
 	if err != nil {

@@ -67,7 +67,7 @@ func (a *app) logAddCommand() *cobra.Command {
 				if !added {
 					format = "%s is followed with key %s already\n"
 				}
-				_, err := fmt.Fprintf(out, format, printable(origin), key)
+				_, err := fmt.Fprintf(out, format, printableOrigin(origin), key)
 				return err
 			})
 		},
@@ -146,19 +146,8 @@ func (a *app) printLogs(followed []witness.Followed) error {
 			if log.Latest != nil {
 				size, cosigned = strconv.FormatUint(log.Latest.Size, 10), log.Latest.Time
 			}
-			fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", printable(log.Origin), len(log.Keys), size, cosigned)
+			fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", printableOrigin(log.Origin), len(log.Keys), size, cosigned)
 		}
 		return table.Flush()
 	})
-}
-
-// printable shows an origin as it is when it is plain ASCII without spaces,
-// and escaped otherwise, so that two that look alike do not.
-func printable(origin string) string {
-	for _, char := range origin {
-		if char <= ' ' || char > '~' {
-			return strconv.QuoteToASCII(origin)
-		}
-	}
-	return origin
 }

@@ -16,6 +16,6 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	a := &app{&command.Program{Name: "muster-witness", Out: out, ErrOut: errOut}}
 	root := a.Root("a transparency log witness: cosigns checkpoints that only grow", "")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.keyCommand(), a.logCommand(), a.serveCommand())
+	root.AddCommand(a.keyCommand(), a.logCommand(), a.serveCommand(), a.evidenceCommand(), a.recoverCommand())
 	return a.Run(ctx, root, args)
 }

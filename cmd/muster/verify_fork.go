@@ -207,26 +207,16 @@ func describeEvidence(evidence verify.Evidence) (*shownFork, error) {
 	}
 	e := evidence.(*fork.Evidence)
 	shown := &shownFork{Kind: e.Kind, Origin: e.Origin, Accused: []string{e.Origin}, whom: "whoever holds the key of log " + quote(e.Origin)}
-	var both [2]*tlog.SignedCheckpoint
-	for i, note := range e.Checkpoints {
-		checkpoint, err := tlog.ParseCheckpoint([]byte(note))
-		if err != nil {
-			return nil, err
-		}
-		both[i] = checkpoint
-	}
-	switch e.Kind {
-	case fork.SameSize:
-		shown.Shows = fmt.Sprintf("the log signed two trees of size %d, with roots %s and %s", both[0].Size, both[0].Root, both[1].Root)
-	case fork.Prefix:
-		shown.Shows = fmt.Sprintf("the log signed a tree of size %d, and one of size %d that does not begin with it", both[0].Size, both[1].Size)
-	case fork.WitnessTime:
+	if e.Kind == fork.WitnessTime {
 		witness, err := tlog.ParseVerifierKey(e.Witness)
 		if err != nil {
 			return nil, err
 		}
 		shown.Accused, shown.whom = []string{e.Witness}, "whoever holds the key of witness "+quote(witness.Name)
-		shown.Shows = fmt.Sprintf("the witness cosigned a tree of size %d after it had cosigned one of size %d", both[1].Size, both[0].Size)
+	}
+	var err error
+	if shown.Shows, err = e.Shows(); err != nil {
+		return nil, err
 	}
 	return shown, nil
 }

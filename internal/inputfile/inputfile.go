@@ -5,6 +5,7 @@ package inputfile
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +27,23 @@ func (e *KindError) Error() string {
 // whatever has the name by then. Symbolic links are followed: who names a path
 // means what it leads to. What is no regular file is a [*KindError].
 func Open(path string) (*os.File, fs.FileInfo, error) { return open(path, false) }
+
+// Read reads a regular file of at most limit bytes.
+func Read(path string, limit int64) ([]byte, error) {
+	file, _, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, limit)
+	}
+	return data, nil
+}
 
 // OpenOrPipe is [Open] that takes a pipe, too, if path names it by a descriptor
 // that the program inherited, as shells do for <(command): its other end was open

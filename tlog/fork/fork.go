@@ -98,6 +98,24 @@ func NewWitnessTime(earlier, later *tlog.SignedCheckpoint, witness tlog.Verifier
 	return e, nil
 }
 
+// Shows says in words what the checkpoints say, which evidence that verifies
+// proves. The error is one of [Parse].
+func (e *Evidence) Shows() (string, error) {
+	a, b, err := e.parsed()
+	if err != nil {
+		return "", err
+	}
+	switch e.Kind {
+	case SameSize:
+		return fmt.Sprintf("the log signed two trees of size %d, with roots %s and %s", a.Size, a.Root, b.Root), nil
+	case Prefix:
+		return fmt.Sprintf("the log signed a tree of size %d, and one of size %d that does not begin with it", a.Size, b.Size), nil
+	case WitnessTime:
+		return fmt.Sprintf("the witness cosigned a tree of size %d after it had cosigned one of size %d", b.Size, a.Size), nil
+	}
+	return "", fmt.Errorf("%w: %q", ErrKind, e.Kind)
+}
+
 // Verify checks the evidence against the keys of the accused: those of the log
 // for SameSize and Prefix, of the witness for WitnessTime. Further keys do not
 // matter, so all of a policy may be given. Nil: it is proved that the holder of
