@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/muster-log/muster/internal/connections"
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/web/api"
@@ -30,6 +31,10 @@ const (
 	stopTimeout = 10 * time.Second
 	// maxHeader bounds a request's header in bytes.
 	maxHeader = 16 << 10
+	// maxConnections bounds the connections that are open at once, maxPerAddress
+	// those of one remote address; idle ones give way to others.
+	maxConnections = 1024
+	maxPerAddress  = 256
 )
 
 // Config is what a server serves. Log, Index and Policy must stand.
@@ -126,6 +131,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+	connections.New(maxConnections, maxPerAddress).Apply(server)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/muster-log/muster/internal/connections"
 	"github.com/muster-log/muster/log"
 	"github.com/muster-log/muster/release"
 )
@@ -94,6 +95,7 @@ func (a *API) admit(c echo.Context) (log.Receipt, error) {
 	if err != nil {
 		return log.Receipt{}, err
 	}
+	connections.Keep(request.Context()) // until it is answered, whoever else comes
 	if err := turn(request.Context(), a.admitting); err != nil {
 		return log.Receipt{}, err
 	}
