@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/muster-log/muster/witness/state/anchor"
 )
 
 // OpenFile opens a file as os.OpenFile does.
@@ -119,4 +121,17 @@ func pathError(operation, path string, err error) error {
 		return err
 	}
 	return &fs.PathError{Op: operation, Path: path, Err: err}
+}
+
+// Files is the disk as an anchor sees it.
+func (d *Disk) Files() anchor.FileSystem { return files{d} }
+
+type files struct{ *Disk }
+
+func (f files) OpenFile(path string, flags int, mode fs.FileMode) (anchor.Handle, error) {
+	file, err := f.Disk.OpenFile(path, flags, mode)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }

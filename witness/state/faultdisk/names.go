@@ -1,6 +1,7 @@
 package faultdisk
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"os"
@@ -198,6 +199,17 @@ func (d *Disk) resize(kind Kind, path string, file *inode, size int64, then func
 		return err
 	}
 	file.resize(int(size))
+	return nil
+}
+
+// Durable returns the content of a file of which everything but what was synced
+// is lost; nil if its name is not durable.
+func (d *Disk) Durable(name string) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if file := d.durable[name]; file != nil {
+		return bytes.Clone(file.disk)
+	}
 	return nil
 }
 
