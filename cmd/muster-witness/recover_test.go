@@ -134,7 +134,7 @@ func TestW5AllInDoubt(t *testing.T) {
 		code    int
 		says    string
 	}{
-		{printed, exitcode.Usage, "line 11: put the size in place"},
+		{printed, exitcode.Usage, "line 10: put the size in place"},
 		{"4 log.example/first\n", exitcode.Refused, "nothing was accepted, as 1 logs are not named"},
 		{"4 log.example/first\n4 log.example/first\n", exitcode.Usage, "line 2: log.example/first was named before"},
 		{"4 log.example/first", exitcode.Usage, "is the file whole"},

@@ -66,7 +66,7 @@ func Accept(ctx context.Context, options Options, accepted []Accepted) (remainin
 		}
 	}
 	if len(open) > 0 {
-		missing := &DoubtError{Cause: doubts.Cause}
+		missing := &DoubtError{Cause: doubts.Cause, All: doubts.All}
 		for _, doubt := range doubts.Doubts {
 			if _, ok := open[doubt.Origin]; ok {
 				missing.Doubts = append(missing.Doubts, doubt)
