@@ -23,7 +23,7 @@ const module = "github.com/muster-log/muster"
 var rooms = map[string][]string{
 	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
-	"cmd/muster-witness": {"internal/command", "witness/limit", "witness/metrics", "witness/server", "witness/sshagent", "witness/state"},
+	"cmd/muster-witness": {"internal/command", "witness/limit", "witness/metrics", "witness/network", "witness/server", "witness/sshagent", "witness/state"},
 	"cmd/muster-node":    {"node"},
 
 	// The demo runs the programs as a person would, and links none of them.
@@ -51,6 +51,7 @@ var rooms = map[string][]string{
 	"witness":              {"tlog", "tlog/fork"},
 	"witness/limit":        {"witness"},
 	"witness/metrics":      {"witness"},
+	"witness/network":      {"witness"},
 	"witness/server":       {"witness"},
 	"witness/sshagent":     {},
 	"witness/state":        {"witness", "witness/state/anchor"},
