@@ -150,7 +150,7 @@ func (a *app) evidenceExportCommand() *cobra.Command {
 				return err
 			}
 			return a.Print(shown, func(out io.Writer) error {
-				_, err := fmt.Fprintf(out, "wrote %s: %s\ncheck it with muster verify fork %s --policy POLICY, whose log line has the log's key\n", path, shown.Shows, path)
+				_, err := fmt.Fprintf(out, "wrote %s: %s\ncheck it with muster verify fork %s --log-key and the log's verifier key\n", path, shown.Shows, path)
 				return err
 			})
 		},

@@ -96,6 +96,15 @@ func TestLogCheckpoint(t *testing.T) {
 			if err := found.Verify(keys...); err != nil {
 				t.Errorf("the evidence does not hold: %v", err)
 			}
+			// The same by the log's key alone, which says nothing about a witness.
+			want := map[fork.Kind]int{fork.SameSize: exitcode.Verified, fork.Prefix: exitcode.Verified, fork.WitnessTime: exitcode.Usage}[found.Kind]
+			if got := muster(t, "verify", "fork", evidence, "--log-key", l.policy.LogKeys(testOrigin)[0].String()); got.code != want {
+				t.Errorf("--log-key: got exit code %d, want %d\n%s%s", got.code, want, got.out, got.errOut)
+			}
+			stranger := tlogtest.Key(t, testOrigin+"/other", tlog.TypeEd25519).Verifier().String()
+			if got := muster(t, "verify", "fork", evidence, "--log-key", stranger); found.Kind != fork.WitnessTime && got.code != exitcode.Refused {
+				t.Errorf("a stranger's --log-key: got exit code %d\n%s%s", got.code, got.out, got.errOut)
+			}
 		})
 	}
 }

@@ -43,13 +43,17 @@ type shownFork struct {
 
 func (a *app) verifyForkCommand() *cobra.Command {
 	var trust rollTrust
+	var logKeys []string
 	files := &trust.files
 	cmd := &cobra.Command{
-		Use:   "fork FILE" + fork.Extension + " --policy FILE [--log URL]",
+		Use:   "fork FILE" + fork.Extension + " (--policy FILE [--log URL] | --log-key VKEY)",
 		Short: "judge evidence that a log, a witness or a roll's signer broke its promise",
 		Long: `Judges an evidence file of any kind offline by the keys of your policy, and says in
 words what it shows and who is accused. What it cannot show is who did it: a
 stolen key looks the same.
+
+With --log-key no policy is needed: you say that this is the log's key. That also
+judges evidence about a log whose origin is not its key's name.
 
 Evidence about a roll cannot show which entries of the log are void, and void ones
 can make an honest signer look false: before you accuse anybody, confirm it with
@@ -64,7 +68,14 @@ checkpoint, and evidence of that is in a file.`,
 			if files.policy == "" && (files.requirements != "" || trust.url != "") {
 				return usage(cmd, errors.New("missing --policy: the log's key stands there"))
 			}
-			shown, err := a.judgeFork(cmd, args[0], &trust)
+			if len(logKeys) > 0 && (files.policy != "" || files.requirements != "" || trust.url != "") {
+				return usage(cmd, errors.New("--log-key stands in place of --policy, --requirements and --log"))
+			}
+			keys, err := parseLogKeys(logKeys)
+			if err != nil {
+				return usage(cmd, err)
+			}
+			shown, err := a.judgeFork(cmd, args[0], &trust, keys)
 			if err != nil {
 				return err
 			}
@@ -80,14 +91,32 @@ checkpoint, and evidence of that is in a file.`,
 			return command.Verdict(exitcode.Refused)
 		},
 	}
+	cmd.Flags().StringArrayVar(&logKeys, "log-key", nil, "a verifier key of the log that the file is about, as a log's operator gives it to witnesses; may be given for each of its keys")
 	cmd.Flags().StringVar(&trust.url, "log", "", "replay the log of this `URL`, and judge evidence about a roll by all its entries")
 	files.flags(cmd)
 	cmd.Flag("requirements").Usage = "the requirements file, whose pinned authority evidence about a roll has to be of"
 	return cmd
 }
 
-// judgeFork reads and judges an evidence file.
-func (a *app) judgeFork(cmd *cobra.Command, path string, trust *rollTrust) (*shownFork, error) {
+// parseLogKeys reads the keys of --log-key.
+func parseLogKeys(texts []string) ([]tlog.VerifierKey, error) {
+	var keys []tlog.VerifierKey
+	for _, text := range texts {
+		key, err := tlog.ParseVerifierKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("--log-key: %w", err)
+		}
+		if key.Type == tlog.TypeCosignatureEd25519 {
+			return nil, fmt.Errorf("--log-key %s: it is the key of a witness (type %v), not of a log", quote(key.Name), key.Type)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// judgeFork reads and judges an evidence file, by the keys of a log or by what the
+// files of trust name.
+func (a *app) judgeFork(cmd *cobra.Command, path string, trust *rollTrust, logKeys []tlog.VerifierKey) (*shownFork, error) {
 	files := &trust.files
 	data, err := a.readFile(path, "evidence", verify.MaxEvidence)
 	if err != nil {
@@ -106,6 +135,17 @@ func (a *app) judgeFork(cmd *cobra.Command, path string, trust *rollTrust) (*sho
 		return nil, usage(cmd, fmt.Errorf("--log: evidence of kind %s shows all by itself, no replay adds to it", shown.Kind))
 	}
 	shown.Result = notJudged
+	if len(logKeys) > 0 {
+		e, ok := evidence.(*fork.Evidence)
+		if !ok || e.Kind == fork.WitnessTime {
+			return nil, usage(cmd, fmt.Errorf("--log-key: evidence of kind %s is not about a log, give --policy", shown.Kind))
+		}
+		if err := e.VerifyLog(logKeys...); err != nil {
+			return nil, forkFailure(path, err)
+		}
+		shown.Result = isEvidence
+		return shown, nil
+	}
 	if files.policy == "" {
 		return shown, nil
 	}
@@ -193,7 +233,7 @@ func forkFailure(path string, err error) error {
 	case errors.Is(err, fork.ErrNotAccused):
 		code, hint = "not-accused", "give the policy of the log or the witness that the file is about"
 	case errors.Is(err, tlog.ErrSignature), errors.Is(err, tlog.ErrNotSigned):
-		code, hint = "not-signed", "the policy's key did not sign what the file shows"
+		code, hint = "not-signed", "the key given did not sign what the file shows"
 	case release.CodeOf(err) == release.CodeCannotJudge:
 		return fail(exitcode.Unknown, string(release.CodeCannotJudge), "", fmt.Errorf("%s: %w", path, err))
 	}

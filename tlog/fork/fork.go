@@ -118,7 +118,7 @@ func (e *Evidence) Shows() (string, error) {
 
 // Verify checks the evidence against the keys of the accused: those of the log
 // for SameSize and Prefix, of the witness for WitnessTime. Further keys do not
-// matter, so all of a policy may be given. Nil: it is proved that the holder of
+// matter, so all of a policy may be given; a log's is one named as the origin. Nil: it is proved that the holder of
 // such a key broke its promise. Everything else the evidence says, its own word
 // about a witness's key included, is not believed.
 //
@@ -143,8 +143,29 @@ func (e *Evidence) Verify(keys ...tlog.VerifierKey) error {
 	if len(ofLog) == 0 {
 		return fmt.Errorf("fork evidence: origin %s: %w", quote(e.Origin), ErrNotAccused)
 	}
+	return verifyLog(a, b, ofLog)
+}
+
+// VerifyLog is [Evidence.Verify] by keys that the caller says are the log's,
+// whatever their names: a log's origin need not be the name of its key. Evidence
+// against a witness is ErrNotAccused.
+func (e *Evidence) VerifyLog(keys ...tlog.VerifierKey) error {
+	if _, err := check(e); err != nil {
+		return err
+	}
+	a, b, err := e.parsed()
+	if err != nil {
+		return err
+	}
+	if e.Kind == WitnessTime {
+		return fmt.Errorf("fork evidence: it is about a witness: %w", ErrNotAccused)
+	}
+	return verifyLog(a, b, keys)
+}
+
+func verifyLog(a, b *tlog.SignedCheckpoint, keys []tlog.VerifierKey) error {
 	for i, checkpoint := range []*tlog.SignedCheckpoint{a, b} {
-		if err := checkpoint.VerifySignature(ofLog...); err != nil {
+		if err := checkpoint.VerifySignature(keys...); err != nil {
 			return fmt.Errorf("fork evidence: checkpoints[%d]: %w", i, err)
 		}
 	}

@@ -229,3 +229,37 @@ func wantNoContradiction(t *testing.T, err error) {
 		t.Errorf("got %v, want %v", err, fork.ErrNoContradiction)
 	}
 }
+
+// TestVerifyLog: a log's origin need not be the name of its key, if the reader
+// says whose the key is.
+func TestVerifyLog(t *testing.T) {
+	key, other := tlogtest.Key(t, "key.example", tlog.TypeEd25519), tlogtest.Key(t, "log.example/a", tlog.TypeEd25519)
+	sign := func(root byte) *tlog.SignedCheckpoint {
+		checkpoint := tlog.Checkpoint{Origin: "log.example/a", Size: 5, Root: tlog.Hash{root}}
+		signature, err := key.SignNote(checkpoint.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := tlog.ParseCheckpoint((&tlog.Note{Text: checkpoint.Text(), Signatures: []tlog.NoteSignature{signature}}).Marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	e, err := fork.NewSameSize(sign(1), sign(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.VerifyLog(key.Verifier()); err != nil {
+		t.Error(err)
+	}
+	if err := e.VerifyLog(other.Verifier()); !errors.Is(err, tlog.ErrNotSigned) {
+		t.Errorf("another key: got %v", err)
+	}
+	if err := e.VerifyLog(); !errors.Is(err, tlog.ErrNotSigned) {
+		t.Errorf("no key: got %v", err)
+	}
+	if err := e.Verify(key.Verifier()); !errors.Is(err, fork.ErrNotAccused) {
+		t.Errorf("without anybody's word: got %v", err)
+	}
+}
