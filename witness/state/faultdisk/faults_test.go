@@ -20,10 +20,17 @@ var falls = map[faultdisk.Effect][]faultdisk.Kind{
 }
 
 // TestFaultAtEachStep lets each kind of fault fall on each step of a short
-// workload that it can fall on.
+// workload that it can fall on; Kill does so in TestKillOfAProcess.
+//
+// With each of these changes of witness/state it or one of the others here
+// failed, tried one by one: the answer before the commit, or whatever becomes
+// of the anchor; the anchor before the commit; synchronous OFF, and NORMAL; the
+// anchor not synced, or not its directory, or not before its renaming, or
+// appended to after an error; a note shown that could not be anchored.
 func TestFaultAtEachStep(t *testing.T) {
 	s := newSite(t, 2, 12)
-	s.atEachStep(t, s.ready(), allEffects, func(l *life) {
+	effects := []faultdisk.Effect{faultdisk.Fail, faultdisk.Short, faultdisk.Full, faultdisk.Cut}
+	s.atEachStep(t, s.ready(), effects, func(l *life) {
 		l.work(1, false)
 		l.operate(true)
 		l.work(1, false)
@@ -98,7 +105,7 @@ func (s *site) stepsOf(t *testing.T, from string, work func(*life)) []faultdisk.
 // the clock goes both ways. What happens at which step depends on how the
 // submitters are scheduled; which fault and what it leaves is the seed's.
 func TestLives(t *testing.T) {
-	const courses, lives, rounds = 10, 4, 2
+	const courses, lives, rounds = 8, 4, 2
 	s := newSite(t, 6, 60)
 	ready := s.ready()
 	for seed := range uint64(courses) {

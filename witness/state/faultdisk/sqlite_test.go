@@ -74,7 +74,7 @@ func commits(disk *faultdisk.Disk, synchronous string) (committed int) {
 	if _, err := db.Exec("CREATE TABLE t (n INTEGER, filler BLOB)"); err != nil {
 		return 0
 	}
-	for n := range 6 {
+	for n := range 4 {
 		if _, err := db.Exec("INSERT INTO t VALUES (?, randomblob(3000))", n); err != nil {
 			return committed
 		}
