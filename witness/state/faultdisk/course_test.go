@@ -128,10 +128,26 @@ func (c *course) consistent() {
 	}
 }
 
+// tempDir is a directory in memory, where there is such a file system: what is
+// durable in it is the faulty disk's to say, so that it need not be slow.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	directory, err := os.MkdirTemp("/dev/shm", "faultdisk")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(directory); err != nil {
+			t.Error(err)
+		}
+	})
+	return directory
+}
+
 // makeSite returns an empty directory for a disk.
 func makeSite(t testing.TB) string {
 	t.Helper()
-	directory := t.TempDir()
+	directory := tempDir(t)
 	for _, name := range []string{"data", "keys"} {
 		if err := os.Mkdir(filepath.Join(directory, name), 0o700); err != nil {
 			t.Fatal(err)
@@ -158,7 +174,7 @@ func (s *site) ready() string {
 // copyOf copies a directory for a disk.
 func copyOf(t testing.TB, from string) string {
 	t.Helper()
-	directory := t.TempDir()
+	directory := tempDir(t)
 	if err := os.CopyFS(directory, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestLyingDiskLoses(t *testing.T) {
 func losses(t *testing.T, synchronous string, effect faultdisk.Effect) (lost int) {
 	t.Helper()
 	for step := 1; ; step++ {
-		disk, err := faultdisk.New(t.TempDir(), 1, faultdisk.Fault{Effect: effect, Step: step})
+		disk, err := faultdisk.New(tempDir(t), 1, faultdisk.Fault{Effect: effect, Step: step})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func losses(t *testing.T, synchronous string, effect faultdisk.Effect) (lost int
 			disk.Close()
 			return lost
 		}
-		left := t.TempDir()
+		left := tempDir(t)
 		if err := disk.Leave(left); err != nil {
 			t.Fatal(err)
 		}
