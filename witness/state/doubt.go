@@ -24,16 +24,22 @@ type Doubt struct {
 	// Anchor is what the anchor says, nil if it says nothing.
 	Anchor *witness.Latest
 	// Unremembered is what a valid cosignature of the witness said that was
-	// found on a checkpoint, the Note.
+	// found on a checkpoint, the Note; of several the largest, of those the one
+	// found first. Further are the others.
 	Unremembered *witness.Latest
 	Note         []byte
+	Further      []witness.Latest
 }
 
 // Least is the latest checkpoint that is known to have been cosigned: no size
 // below its may be accepted. two says that the witness has cosigned two roots
 // at that size.
 func (d Doubt) Least() (least witness.Latest, two bool) {
-	for _, known := range []*witness.Latest{d.Database, d.Anchor, d.Unremembered} {
+	all := []*witness.Latest{d.Database, d.Anchor, d.Unremembered}
+	for i := range d.Further {
+		all = append(all, &d.Further[i])
+	}
+	for _, known := range all {
 		switch {
 		case known == nil:
 		case least.IsZero() || known.Size > least.Size:
@@ -163,10 +169,12 @@ func compare(anchored map[string]anchor.Record, kept map[string]witness.Latest, 
 		}
 	}
 	for _, one := range found {
-		// Several of one log: the one that binds most.
-		d := doubt(one.Origin)
-		if d.Unremembered == nil || one.Unremembered.Size > d.Unremembered.Size {
-			d.Unremembered, d.Note = one.Unremembered, one.Note
+		d, other := doubt(one.Origin), one.Unremembered
+		if d.Unremembered == nil || other.Size > d.Unremembered.Size {
+			other, d.Unremembered, d.Note = d.Unremembered, other, one.Note
+		}
+		if other != nil {
+			d.Further = append(d.Further, *other)
 		}
 	}
 	for origin, latest := range kept {

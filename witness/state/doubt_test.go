@@ -308,6 +308,46 @@ func TestTwoRoots(t *testing.T) {
 	}
 }
 
+// TestSeveralCosignatures: of several that are not remembered none is passed
+// over, neither another root at the largest size nor a later time at a smaller.
+func TestSeveralCosignatures(t *testing.T) {
+	directory, _, first, second := grown(t)
+	db := serve(t, directory)
+	other := first.Fork(4)
+	largest := witness.Latest{Size: 7, Root: first.Root(7), Time: 1_800_000_100}
+	further := []witness.Latest{
+		{Size: 6, Root: first.Root(6), Time: 1_800_000_300},
+		{Size: 7, Root: other.Root(7), Time: 1_800_000_200},
+	}
+	for _, found := range []witness.Latest{further[0], largest, further[1]} {
+		if err := db.Halt(t.Context(), witness.Unremembered{Origin: first.Origin, Size: found.Size, Root: found.Root, Time: found.Time, Note: []byte(found.Root.String())}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	doubts, err := state.Doubts(t.Context(), options(directory))
+	if err != nil || len(doubts.Doubts) != 2 {
+		t.Fatalf("got %v, %v, want both logs in doubt", doubts, err)
+	}
+	// They were found within a second or two: which of one size was the first
+	// is not what matters.
+	doubt := doubts.Doubts[0]
+	if len(doubt.Further) != 2 || doubt.Unremembered.Size != 7 || string(doubt.Note) != doubt.Unremembered.Root.String() {
+		t.Errorf("got %v, want the larger one and two more", doubt)
+	}
+	if least, two := doubt.Least(); least.Size != 7 || least.Time != 1_800_000_300 || !two {
+		t.Errorf("got %v, two %v, want size 7, the latest time and two roots", least, two)
+	}
+	rest := state.Accepted{Origin: second.Origin, Size: 3}
+	if _, err := state.Accept(t.Context(), options(directory), []state.Accepted{{Origin: first.Origin, Size: 7}, rest}); err == nil || !strings.Contains(err.Error(), "two roots") {
+		t.Errorf("got %v", err)
+	}
+	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 7, Checkpoint: first.Checkpoint(7)}, rest)
+	if got, want := latestOf(t, serve(t, directory), first.Origin), (witness.Latest{Size: 7, Root: first.Root(7), Time: 1_800_000_300}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // TestNothingInDoubt: to accept where nothing is in doubt changes nothing.
 func TestNothingInDoubt(t *testing.T) {
 	directory, _, first, _ := grown(t)
