@@ -80,7 +80,7 @@ func TestLogAdd(t *testing.T) {
 			t.Errorf("step %d: got %s, want %s", i, got, step.want)
 		}
 	}
-	want := "ORIGIN                              KEYS  SIZE  COSIGNED\n" +
+	want := "ORIGIN                              KEYS  SIZE  COSIGNED  REMARKS\n" +
 		"log.example/a                       1     -     never\n" +
 		`"\u0434\u0440\u0443\u0433\u043e\u0439"  1     -     never` + "\n"
 	if got := must(t, "log", "list", "--data", data); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {

@@ -15,17 +15,6 @@ import (
 // included: rotation needs two, a migration to another algorithm four.
 const maxKeys = 16
 
-// Listing is what a list says of a log besides its key. The zero value says
-// nothing.
-type Listing struct {
-	// List names the list.
-	List string
-	// RequestsPerDay bounds the log's requests; 0 stands for the default.
-	RequestsPerDay uint64
-	// Contact is how to reach the log's operator.
-	Contact string
-}
-
 // AddLog makes the witness follow origin under key, at once also in a process
 // that serves from this database. An origin that is or was followed gets the
 // key besides the ones it has and keeps its size and root; one that was
@@ -33,31 +22,11 @@ type Listing struct {
 // so already.
 //
 // A key whose name and key id are those of another one of the log, but whose
-// bytes are not, is refused: no signature line could tell them apart.
+// bytes are not, is refused: no signature line could tell them apart. The error
+// is ErrKeyRefused then, or if the log has too many.
 func (db *DB) AddLog(ctx context.Context, origin string, key tlog.VerifierKey) (changed bool, err error) {
 	err = db.change(ctx, func(tx *sql.Tx) error {
 		changed, err = db.addLog(ctx, tx, origin, key)
-		return err
-	})
-	return changed, err
-}
-
-// AddListed is AddLog for a log of a list, which also says how often it may
-// ask and whom to ask.
-func (db *DB) AddListed(ctx context.Context, origin string, key tlog.VerifierKey, listing Listing) (changed bool, err error) {
-	err = db.change(ctx, func(tx *sql.Tx) error {
-		if changed, err = db.addLog(ctx, tx, origin, key); err != nil {
-			return err
-		}
-		result, err := tx.ExecContext(ctx, `UPDATE logs SET list = ?, requests_per_day = ?, contact = ?
-			WHERE origin = ? AND (list, requests_per_day, contact) != (?, ?, ?)`,
-			listing.List, int64(listing.RequestsPerDay), listing.Contact, origin,
-			listing.List, int64(listing.RequestsPerDay), listing.Contact)
-		if err != nil {
-			return err
-		}
-		rows, err := result.RowsAffected()
-		changed = changed || rows > 0
 		return err
 	})
 	return changed, err
@@ -74,6 +43,10 @@ func (db *DB) DisableLog(ctx context.Context, origin string) (changed bool, err 
 	})
 	return changed, err
 }
+
+// ErrKeyRefused is the error for a key that a log cannot have besides those it
+// has.
+var ErrKeyRefused = errors.New("key refused")
 
 // ErrUnknownKey is the error for a key that a log does not have.
 var ErrUnknownKey = errors.New("the log has no such key")
@@ -176,7 +149,7 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, origin string, key tlog.
 			return rows.Close()
 		}
 		if known.Name == key.Name && known.KeyID == key.KeyID {
-			return fmt.Errorf("%q has another key with the name %q and the key id %08x: no signature line could tell them apart; make another log key", origin, key.Name, key.KeyID)
+			return fmt.Errorf("%w: %q has another key with the name %q and the key id %08x: no signature line could tell them apart; make another log key", ErrKeyRefused, origin, key.Name, key.KeyID)
 		}
 		count++
 	}
@@ -184,7 +157,7 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, origin string, key tlog.
 		return err
 	}
 	if count >= maxKeys {
-		return fmt.Errorf("%q has %d keys, the most one log can have", origin, count)
+		return fmt.Errorf("%w: %q has %d keys, the most one log can have", ErrKeyRefused, origin, count)
 	}
 	return nil
 }

@@ -80,29 +80,6 @@ func TestDisabledKey(t *testing.T) {
 	}
 }
 
-func TestListing(t *testing.T) {
-	directory := t.TempDir()
-	db, operator := serve(t, directory), operate(t, directory)
-	key := newKey(t, origin)
-	listing := state.Listing{List: "https://lists.example/a", RequestsPerDay: 24, Contact: "somebody"}
-	for i, want := range []bool{true, false, true} {
-		if i == 2 {
-			listing.RequestsPerDay = 48
-		}
-		if changed, err := operator.AddListed(t.Context(), origin, key, listing); changed != want || err != nil {
-			t.Errorf("%d: got %v, %v, want %v", i, changed, err, want)
-		}
-	}
-	log, _, err := db.Log(t.Context(), origin)
-	if err != nil || log.RequestsPerDay != 48 {
-		t.Errorf("got %v, %v", log, err)
-	}
-	followed, err := db.Followed(t.Context(), "", 1)
-	if err != nil || followed[0].List != listing.List || followed[0].Contact != listing.Contact {
-		t.Errorf("got %v, %v", followed, err)
-	}
-}
-
 func TestEvidenceIsKeptWholeAndBounded(t *testing.T) {
 	directory := t.TempDir()
 	db := serve(t, directory)
