@@ -11,10 +11,10 @@ import (
 
 const (
 	// witnessRounds is how often the two witnesses take turns; the medians count.
-	witnessRounds = 5
+	witnessRounds = 9
 	// roundRequests are those of a round at witnessClients, aloneRequests those of
 	// one client after them.
-	roundRequests, aloneRequests = 3000, 400
+	roundRequests, aloneRequests = 2000, 200
 	witnessClients               = 32
 )
 
