@@ -65,8 +65,8 @@ type Followed struct {
 	// List is the list that the log was taken from, empty if it was added by hand.
 	List   string
 	Latest Latest
-	// Evidence counts the times that the log contradicted itself; of the
-	// evidence some may not have been kept.
+	// Evidence counts the evidence that is kept against the log; what came after
+	// a bound was reached is not counted.
 	Evidence uint64
 }
 

@@ -98,6 +98,11 @@ func (a *app) recover(cmd *cobra.Command, r recovery) error {
 		return err
 	}
 	defer keyLocks.Close()
+	anchorLock, err := state.LockAnchor(r.anchor)
+	if err != nil {
+		return err
+	}
+	defer anchorLock.Close()
 	options := state.Options{Directory: r.data, Anchor: r.anchor, Witness: keys.Verifiers()}
 	accepted, err := a.accepted(cmd, r)
 	if err != nil {

@@ -113,6 +113,11 @@ func (a *app) serve(cmd *cobra.Command, s serving) error {
 		return err
 	}
 	defer keyLocks.Close()
+	anchorLock, err := state.LockAnchor(s.anchor)
+	if err != nil {
+		return err
+	}
+	defer anchorLock.Close()
 	keys, agent, err := connect(keys)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ var (
 	logsDesc     = prometheus.NewDesc("muster_witness_logs", "Logs that the witness follows, and those that its operator has disabled.", []string{"state"}, nil)
 	sizeDesc     = prometheus.NewDesc("muster_witness_log_size", "Size, in leaves, of the last checkpoint cosigned for a followed log.", []string{"origin"}, nil)
 	timeDesc     = prometheus.NewDesc("muster_witness_log_last_cosignature_timestamp_seconds", "When a followed log was last cosigned, in seconds since 1970; its age is time() minus this.", []string{"origin"}, nil)
-	evidenceDesc = prometheus.NewDesc("muster_witness_log_evidence_total", "How often a log contradicted itself, as the state remembers it across restarts; logs that never did are not listed.", []string{"origin"}, nil)
+	evidenceDesc = prometheus.NewDesc("muster_witness_log_evidence_total", "How much evidence against a log the state keeps, at most 16; logs with none are not listed.", []string{"origin"}, nil)
 	refusalsDesc = prometheus.NewDesc("muster_witness_refusals_total", "Refused add-checkpoint requests since the start, by the followed log's origin (empty: of no followed log) and reason.", []string{"origin", "reason"}, nil)
 )
 

@@ -30,6 +30,14 @@ func LockKey(path string) (io.Closer, error) {
 	return lock(path, os.O_RDONLY)
 }
 
+// LockAnchor takes the anchor at path for this process. It locks a file beside
+// it, its name with .lock added: the anchor itself is replaced when it is written
+// anew. It sees what a lock of the key cannot: a copy of the key in another
+// container, or on another machine with the same file system.
+func LockAnchor(path string) (io.Closer, error) {
+	return lock(path+".lock", os.O_RDWR|os.O_CREATE)
+}
+
 // lock takes the exclusive lock of a file.
 func lock(path string, flags int) (io.Closer, error) {
 	file, err := filelock.Open(path, flags, 0o600)

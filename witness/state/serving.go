@@ -83,7 +83,7 @@ var _ witness.State = (*Serving)(nil)
 
 // Serve opens the state of a witness to serve from. The error is a
 // [*DoubtError] if the database is not known to hold all that was cosigned.
-// The caller holds the locks: see [LockDirectory].
+// The caller holds the locks: [LockDirectory], [LockKey] and [LockAnchor].
 func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
 	doubts, err := Doubts(ctx, options)
 	if err != nil {

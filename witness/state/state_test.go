@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"sync"
@@ -321,23 +322,30 @@ func alter(t *testing.T, directory, statement string) {
 }
 
 func TestW14Locks(t *testing.T) {
-	directory := t.TempDir()
-	first, err := state.LockDirectory(directory)
-	if err != nil {
-		t.Fatal(err)
+	for name, take := range map[string]func(string) (io.Closer, error){
+		"directory": state.LockDirectory,
+		"anchor":    func(directory string) (io.Closer, error) { return state.LockAnchor(filepath.Join(directory, "anchor")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := t.TempDir()
+			first, err := take(directory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if second, err := take(directory); err == nil {
+				second.Close()
+				t.Error("it was locked twice")
+			}
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			again, err := take(directory)
+			if err != nil {
+				t.Fatalf("after the first lock was given back: %v", err)
+			}
+			again.Close()
+		})
 	}
-	if second, err := state.LockDirectory(directory); err == nil {
-		second.Close()
-		t.Error("the directory was locked twice")
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := state.LockDirectory(directory)
-	if err != nil {
-		t.Fatalf("after the first lock was given back: %v", err)
-	}
-	again.Close()
 }
 
 // TestLogsAreAddedWhileOthersGrow opens the database twice, as the serving
