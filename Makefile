@@ -8,12 +8,13 @@ STATE ?= .state
 MODEL ?=
 ONCE ?=
 
-.PHONY: help build demo test bench witness-bench clean
+.PHONY: help build demo test bench witness-bench witness-table clean
 help:
 	@echo "make demo    the whole chain on this machine, step by step, without root"
 	@echo "             ONCE=1 end after the last step; MODEL=DIR take that model; STATE=DIR keep things there"
 	@echo "make test    install what is missing, then every test with the race detector"
 	@echo "make bench   one table: what it costs, beside this machine's limits"
+	@echo "make witness-table  how strict the witness is, beside litewitness; writes docs/witness-conformance.md"
 	@echo "make witness-bench  of that table the witness alone, beside litewitness"
 	@echo "make build   the programs into bin/"
 	@echo "make clean   remove bin/ and $(STATE)/"
@@ -35,6 +36,10 @@ bench:
 
 witness-bench:
 	@$(GO) run ./bench/table witness
+
+witness-table:
+	@$(GO) test -c -tags system -o bin/witness-conformance.test ./witness/conformance
+	@bin/witness-conformance.test -table -page docs/witness-conformance.md
 
 clean:
 	rm -rf bin '$(STATE)'
