@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
@@ -61,9 +62,16 @@ func Accept(ctx context.Context, options Options, accepted []Accepted) (remainin
 			return nil, &AcceptError{Origin: one.Origin, Err: errors.New("it is not in doubt, or was named twice")}
 		}
 		delete(open, one.Origin)
-		if decided[one.Origin], err = db.decide(ctx, doubt, one); err != nil {
+		latest, err := db.decide(ctx, doubt, one)
+		if err != nil {
 			return nil, err
 		}
+		if doubts.All {
+			// What was cosigned and is not known here was cosigned before now:
+			// should it be shown to the witness, it does not halt again.
+			latest.Time = max(latest.Time, uint64(time.Now().Unix()))
+		}
+		decided[one.Origin] = latest
 	}
 	if len(open) > 0 {
 		missing := &DoubtError{Cause: doubts.Cause, All: doubts.All}
@@ -135,9 +143,10 @@ func (db *DB) accept(ctx context.Context, decided map[string]witness.Latest) err
 			if _, err := tx.ExecContext(ctx, `INSERT INTO logs (origin, origin_hash, enabled) VALUES (?, ?, 0) ON CONFLICT DO NOTHING`, origin, hash[:]); err != nil {
 				return err
 			}
-			// The note stays only if it is of this very checkpoint.
+			// The note stays only if it is of this very checkpoint. It may have
+			// been cosigned again since.
 			if _, err := tx.ExecContext(ctx, `INSERT INTO latest (origin, size, root, time) VALUES (?1, ?2, ?3, ?4)
-				ON CONFLICT (origin) DO UPDATE SET note = CASE WHEN size = ?2 AND root = ?3 AND time = ?4 THEN note END,
+				ON CONFLICT (origin) DO UPDATE SET note = CASE WHEN size = ?2 AND root = ?3 THEN note END,
 				size = ?2, root = ?3, time = ?4`, origin, int64(latest.Size), latest.Root[:], int64(latest.Time)); err != nil {
 				return err
 			}
