@@ -124,7 +124,7 @@ func (a *app) serve(cmd *cobra.Command, s serving) error {
 	}
 	defer agent.Close()
 	counted := metrics.New()
-	db, err := state.Serve(ctx, state.Options{Directory: s.data, Anchor: s.anchor, Witness: keys.Verifiers(), Committed: counted.Committed})
+	db, err := state.Serve(ctx, state.Options{Directory: s.data, Anchor: s.anchor, Witness: keys.Verifiers(), Logger: logger, Committed: counted.Committed})
 	if doubts, ok := errors.AsType[*state.DoubtError](err); ok {
 		return command.Fail(exitcode.Refused, "in-doubt", "nothing is cosigned until you have said how far each was: muster-witness recover with the same --data, --key and --anchor lists them; docs/witness.md says what to ask whom", doubts)
 	}

@@ -104,16 +104,22 @@ func databasePath(directory string) string { return filepath.Join(directory, fil
 //
 // Any other error says that one of the two cannot be read.
 func Doubts(ctx context.Context, options Options) (*DoubtError, error) {
-	anchored, _, err := anchor.Read(options.files(), options.Anchor, options.Witness)
+	doubts, _, _, err := examine(ctx, options)
+	return doubts, err
+}
+
+// examine is Doubts with what the anchor holds, and whether its end is torn.
+func examine(ctx context.Context, options Options) (doubts *DoubtError, anchored map[string]anchor.Record, torn bool, err error) {
+	anchored, torn, err = anchor.Read(options.files(), options.Anchor, options.Witness)
 	unanchored := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !unanchored {
-		return nil, err
+		return nil, nil, false, err
 	}
 	kept, found, err := remembered(ctx, options)
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
-	return compare(anchored, kept, found, unanchored), nil
+	return compare(anchored, kept, found, unanchored), anchored, torn, nil
 }
 
 // remembered reads what the database holds; there may be none.

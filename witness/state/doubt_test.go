@@ -3,6 +3,7 @@ package state_test
 import (
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -234,7 +235,17 @@ func TestOlderAnchor(t *testing.T) {
 	if err := os.WriteFile(anchor, older, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	serve(t, directory).Close()
+	var logged strings.Builder
+	mended := options(directory)
+	mended.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	db, err = state.Serve(t.Context(), mended)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if !strings.Contains(logged.String(), "logs=1") {
+		t.Errorf("it is not said: %s", logged.String())
+	}
 	// From here on it holds against the database again.
 	if err := os.RemoveAll(directory); err != nil {
 		t.Fatal(err)

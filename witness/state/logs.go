@@ -94,10 +94,16 @@ func (db *DB) change(ctx context.Context, do func(*sql.Tx) error) error {
 	if err := do(tx); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE revision SET value = value + 1`); err != nil {
+	if err := revise(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// revise has the process that serves notice a transaction.
+func revise(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE revision SET value = value + 1`)
+	return err
 }
 
 // addLog is AddLog inside a transaction.

@@ -63,12 +63,6 @@ func (db *DB) Pull(ctx context.Context, list string, logs []Listed, dry bool, do
 	if list == "" {
 		return nil, errors.New("a list without a name")
 	}
-	defer func() {
-		// What was done before an error is to be seen, too.
-		if _, seen := db.pool.ExecContext(context.WithoutCancel(ctx), `UPDATE revision SET value = value + 1 WHERE ?`, !dry); err == nil {
-			err = seen
-		}
-	}()
 	// In a dry run nothing says that an earlier item of the list added the origin.
 	fresh := make(map[string]bool)
 	for begin := 0; begin < len(logs); begin += pullBatch {
@@ -99,6 +93,9 @@ func (db *DB) pullBatch(ctx context.Context, list string, batch []Listed, dry bo
 	}
 	if dry {
 		return pulled, nil
+	}
+	if err := revise(ctx, tx); err != nil {
+		return nil, err
 	}
 	return pulled, tx.Commit()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"sync"
@@ -17,7 +18,7 @@ import (
 	"github.com/muster-log/muster/witness/state/anchor"
 )
 
-// Options say where a witness keeps its state; every field but the last three
+// Options say where a witness keeps its state; every field but the last four
 // must be set.
 type Options struct {
 	// Directory holds the database.
@@ -32,6 +33,9 @@ type Options struct {
 	// empty for the default. Tests put layers there that fail.
 	Files anchor.FileSystem
 	VFS   string
+	// Logger is told what Serve mends: a torn or an older anchor. Nil:
+	// slog.Default().
+	Logger *slog.Logger
 	// Committed is told of each commit that is durable: how many checkpoints it
 	// made so, and how long it took. Nil: nobody is.
 	Committed func(checkpoints int, took time.Duration)
@@ -42,6 +46,13 @@ func (o Options) files() anchor.FileSystem {
 		return anchor.System
 	}
 	return o.Files
+}
+
+func (o Options) logger() *slog.Logger {
+	if o.Logger == nil {
+		return slog.Default()
+	}
+	return o.Logger
 }
 
 // A Serving is the state of a witness that serves. It implements
@@ -85,7 +96,7 @@ var _ witness.State = (*Serving)(nil)
 // [*DoubtError] if the database is not known to hold all that was cosigned.
 // The caller holds the locks: [LockDirectory], [LockKey] and [LockAnchor].
 func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
-	doubts, err := Doubts(ctx, options)
+	doubts, anchored, torn, err := examine(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -115,10 +126,18 @@ func Serve(ctx context.Context, options Options) (_ *Serving, err error) {
 	// The database holds all that the anchor says, and maybe one write more,
 	// of which no cosignature left. From here on the anchor says it, too.
 	var records []anchor.Record
+	behind := 0
 	for origin, one := range s.known {
 		if !one.latest.IsZero() {
 			records = append(records, anchor.Record{Origin: origin, Latest: one.latest})
 		}
+		if one.latest != anchored[origin].Latest {
+			behind++
+		}
+	}
+	if torn || behind > 0 {
+		options.logger().InfoContext(ctx, "the anchor is brought up to the database: a crash may have left one write that it lacks, many mean that an older copy was put in its place",
+			"anchor", options.Anchor, "logs", behind, "torn", torn)
 	}
 	if s.anchor, err = anchor.Replace(options.files(), options.Anchor, options.Witness, records); err != nil {
 		return nil, err
