@@ -114,6 +114,28 @@ func (s shownDoubts) write(out io.Writer) error {
 	return err
 }
 
+// recovery is the command that says what is in doubt, as its operator types it.
+func (s *serving) recovery() string {
+	words := []string{"muster-witness", "recover", "--data", shellWord(s.data)}
+	if s.source.credential != "" {
+		words = append(words, "--key-credential", shellWord(s.source.credential))
+	} else {
+		words = append(words, "--key", shellWord(s.source.file))
+	}
+	return strings.Join(append(words, "--anchor", shellWord(s.anchor)), " ")
+}
+
+// shellWord writes a word as a POSIX shell reads it.
+func shellWord(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./@%+=:,-", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // parseAccepted reads a file for --accept: a size, a space and an origin a
 // line. Empty lines, and those that begin with #, say nothing.
 func parseAccepted(text string) ([]state.Accepted, error) {

@@ -14,13 +14,20 @@ import (
 	"github.com/muster-log/muster/witness/witnesstest"
 )
 
-// TestExportIsWhatMusterVerifies: the file that evidence export writes convinces
-// muster verify fork, a program of somebody else's, of the log's key and of no other.
-func TestExportIsWhatMusterVerifies(t *testing.T) {
-	muster := filepath.Join(t.TempDir(), "muster")
+// musterProgram builds muster beside the program under test.
+func musterProgram(t *testing.T) string {
+	t.Helper()
+	muster := filepath.Join(filepath.Dir(binary), "muster")
 	if output, err := exec.Command("go", "build", "-o", muster, "../muster").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	return muster
+}
+
+// TestExportIsWhatMusterVerifies: the file that evidence export writes convinces
+// muster verify fork, a program of somebody else's, of the log's key and of no other.
+func TestExportIsWhatMusterVerifies(t *testing.T) {
+	muster := musterProgram(t)
 	s := newSite(t)
 	log := witnesstest.NewLog(t, "log.example/a", 9)
 	s.add(t, log)

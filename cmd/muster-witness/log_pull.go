@@ -54,10 +54,12 @@ not come from it. log add gives it, if the log's operator says that it is theirs
 	return cmd
 }
 
-// sourceList is a list and where it is from, by which it is known from then on.
+// sourceList is a list.
 type sourceList struct {
-	name string
-	logs []state.Listed
+	// source is where it is from, as it was given. name is what it is known by from
+	// then on: a URL, or the absolute path of a file.
+	source, name string
+	logs         []state.Listed
 }
 
 // pull takes up lists, after all of them were read.
@@ -83,7 +85,7 @@ func (a *app) pull(cmd *cobra.Command, p pulling, sources []string) error {
 	for _, list := range lists {
 		shown, err := a.pullList(cmd, db, p, list)
 		if err != nil {
-			return fmt.Errorf("%s: %w", command.Quote(list.name), err)
+			return fmt.Errorf("%s: %w", command.Quote(list.source), err)
 		}
 		refused = refused || len(shown.Refused) > 0
 		result.Lists = append(result.Lists, shown)
@@ -113,7 +115,6 @@ func (a *app) readList(cmd *cobra.Command, source string) (sourceList, error) {
 		if data, err = inputfile.Read(source, network.MaxList); err != nil {
 			return sourceList{}, command.Fail(exitcode.Unknown, "list-unreachable", "a list is an https URL or a file", err)
 		}
-		// The name by which the list is known wherever it is pulled from.
 		if name, err = filepath.Abs(source); err != nil {
 			return sourceList{}, err
 		}
@@ -122,7 +123,7 @@ func (a *app) readList(cmd *cobra.Command, source string) (sourceList, error) {
 	if err != nil {
 		return sourceList{}, command.Fail(exitcode.Refused, "list-form", "nothing was changed; tell whoever keeps the list", fmt.Errorf("%s: %w", command.Quote(source), err))
 	}
-	list := sourceList{name: name}
+	list := sourceList{source: source, name: name}
 	for _, log := range parsed.Logs {
 		list.logs = append(list.logs, state.Listed{Origin: log.Origin, Key: log.Key, RequestsPerDay: log.RequestsPerDay, Contact: log.Contact})
 	}
@@ -140,7 +141,7 @@ func (a *app) pullList(cmd *cobra.Command, db *state.DB, p pulling, list sourceL
 	if err != nil {
 		return shownList{}, err
 	}
-	shown := newShownList(list.name, pulled)
+	shown := newShownList(list.source, pulled)
 	if shown.Missing, err = missing(cmd, db, list); err != nil || !p.disableMissing || p.dry {
 		return shown, err
 	}

@@ -59,7 +59,7 @@ func newShownList(source string, pulled []state.Pulled) shownList {
 }
 
 func (l shownList) write(out *strings.Builder) {
-	fmt.Fprintf(out, "%s: %d keys of logs, %d added, %d known\n", printableOrigin(l.Source), l.Logs, len(l.Added)+len(l.KeysAdded), l.Known)
+	fmt.Fprintf(out, "%s: %d items, %d added, %d known\n", printableOrigin(l.Source), l.Logs, len(l.Added)+len(l.KeysAdded), l.Known)
 	for _, one := range l.Added {
 		fmt.Fprintf(out, "  added     %s, %d requests a day\n", printableOrigin(one.Origin), one.RequestsPerDay)
 	}

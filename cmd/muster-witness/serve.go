@@ -126,10 +126,10 @@ func (a *app) serve(cmd *cobra.Command, s serving) error {
 	counted := metrics.New()
 	db, err := state.Serve(ctx, state.Options{Directory: s.data, Anchor: s.anchor, Witness: keys.Verifiers(), Logger: logger, Committed: counted.Committed})
 	if doubts, ok := errors.AsType[*state.DoubtError](err); ok {
-		return command.Fail(exitcode.Refused, "in-doubt", "nothing is cosigned until you have said how far each was: muster-witness recover with the same --data, --key and --anchor lists them; docs/witness.md says what to ask whom", doubts)
+		return command.Fail(exitcode.Refused, "in-doubt", "nothing is cosigned until you have said how far; to see what is in doubt run "+s.recovery()+"; docs/witness.md says whom to ask", doubts)
 	}
 	if _, ok := errors.AsType[*anchor.DamageError](err); ok {
-		return command.Fail(exitcode.Unknown, "anchor-damaged", "look at the file; if it cannot be mended, move it away: then muster-witness recover asks you how far each log was cosigned", err)
+		return command.Fail(exitcode.Unknown, "anchor-damaged", "look at the file; if it cannot be mended, move it away and say how far each log was cosigned: "+s.recovery(), err)
 	}
 	if err != nil {
 		return err
