@@ -286,7 +286,8 @@ func TestHostileAgent(t *testing.T) {
 		}, "something else than a signature"},
 		"two answers": {func(conn net.Conn, request []byte) bool {
 			wrong := signatureAnswer(ssh.KeyAlgoED25519, make([]byte, 64))
-			return send(conn, wrong) && send(conn, wrong)
+			first := send(conn, wrong)
+			return first && send(conn, wrong)
 		}, "something else than a signature"},
 		"refusal":       {func(conn net.Conn, _ []byte) bool { return send(conn, []byte{agentFailure}) }, "does not sign"},
 		"empty":         {func(conn net.Conn, _ []byte) bool { return send(conn, nil) }, "does not sign"},
