@@ -198,13 +198,9 @@ func compare(anchored map[string]anchor.Record, kept map[string]witness.Latest, 
 	return e
 }
 
-// behind reports that what is kept is not what was anchored, nor later.
+// behind reports that what is kept is not what was anchored, nor later. Sizes
+// grow and times do not decrease, so neither may be below the anchor's.
 func behind(kept, anchored witness.Latest) bool {
-	switch {
-	case kept.IsZero():
-		return true
-	case kept.Size != anchored.Size:
-		return kept.Size < anchored.Size
-	}
-	return kept.Root != anchored.Root || kept.Time < anchored.Time
+	return kept.IsZero() || kept.Size < anchored.Size || kept.Time < anchored.Time ||
+		kept.Size == anchored.Size && kept.Root != anchored.Root
 }

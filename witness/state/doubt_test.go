@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-log/muster/tlog"
 	"github.com/muster-log/muster/witness"
 	"github.com/muster-log/muster/witness/state"
+	"github.com/muster-log/muster/witness/state/anchor"
 	"github.com/muster-log/muster/witness/witnesstest"
 )
 
@@ -64,10 +66,14 @@ func grown(t *testing.T) (directory, backup string, first, second *witnesstest.L
 	return directory, backup, first, second
 }
 
+// future is a time that no clock shows that runs these tests: what an operator
+// accepts gets the clock's time where that is later.
+const future = 1 << 40
+
 // made is the latest checkpoint of a real log at a size, at a time that is the
 // later the larger.
 func made(log *witnesstest.Log, size int) witness.Latest {
-	return witness.Latest{Size: uint64(size), Root: log.Root(size), Time: 1_800_000_000 + uint64(size)}
+	return witness.Latest{Size: uint64(size), Root: log.Root(size), Time: future + uint64(size)}
 }
 
 // doubted wants a refusal to serve, about these logs.
@@ -223,8 +229,8 @@ func TestOlderAnchor(t *testing.T) {
 	if err := advance(t, db, log.Origin, witness.Latest{}, made(log, 4)); err != nil {
 		t.Fatal(err)
 	}
-	anchor := options(directory).Anchor
-	older, err := os.ReadFile(anchor)
+	path := options(directory).Anchor
+	older, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +238,7 @@ func TestOlderAnchor(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	if err := os.WriteFile(anchor, older, 0o600); err != nil {
+	if err := os.WriteFile(path, older, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var logged strings.Builder
@@ -291,6 +297,10 @@ func TestW9Halted(t *testing.T) {
 		t.Error("a size below a cosignature's was accepted")
 	}
 	accept(t, directory, 1, state.Accepted{Origin: first.Origin, Size: 5})
+	// All are to be named at once: nothing was changed.
+	if doubts, err := state.Doubts(t.Context(), options(directory)); err != nil || len(doubts.Doubts) != 2 || doubts.Doubts[0].Database.Size != 4 || doubts.Doubts[0].Unremembered == nil {
+		t.Errorf("got %v, %v, want both logs in doubt as before", doubts, err)
+	}
 	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 5}, state.Accepted{Origin: second.Origin, Size: 3})
 	db = serve(t, directory)
 	if got := latestOf(t, db, first.Origin); got != made(first, 5) || db.Halted() {
@@ -304,7 +314,7 @@ func TestTwoRoots(t *testing.T) {
 	directory, _, first, second := grown(t)
 	db := serve(t, directory)
 	other := first.Fork(4)
-	found := witness.Unremembered{Origin: first.Origin, Size: 5, Root: other.Root(5), Time: 1_800_000_100, Note: []byte("note")}
+	found := witness.Unremembered{Origin: first.Origin, Size: 5, Root: other.Root(5), Time: future + 100, Note: []byte("note")}
 	if err := db.Halt(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
@@ -325,10 +335,10 @@ func TestSeveralCosignatures(t *testing.T) {
 	directory, _, first, second := grown(t)
 	db := serve(t, directory)
 	other := first.Fork(4)
-	largest := witness.Latest{Size: 7, Root: first.Root(7), Time: 1_800_000_100}
+	largest := witness.Latest{Size: 7, Root: first.Root(7), Time: future + 100}
 	further := []witness.Latest{
-		{Size: 6, Root: first.Root(6), Time: 1_800_000_300},
-		{Size: 7, Root: other.Root(7), Time: 1_800_000_200},
+		{Size: 6, Root: first.Root(6), Time: future + 300},
+		{Size: 7, Root: other.Root(7), Time: future + 200},
 	}
 	for _, found := range []witness.Latest{further[0], largest, further[1]} {
 		if err := db.Halt(t.Context(), witness.Unremembered{Origin: first.Origin, Size: found.Size, Root: found.Root, Time: found.Time, Note: []byte(found.Root.String())}); err != nil {
@@ -346,7 +356,7 @@ func TestSeveralCosignatures(t *testing.T) {
 	if len(doubt.Further) != 2 || doubt.Unremembered.Size != 7 || string(doubt.Note) != doubt.Unremembered.Root.String() {
 		t.Errorf("got %v, want the larger one and two more", doubt)
 	}
-	if least, two := doubt.Least(); least.Size != 7 || least.Time != 1_800_000_300 || !two {
+	if least, two := doubt.Least(); least.Size != 7 || least.Time != future+300 || !two {
 		t.Errorf("got %v, two %v, want size 7, the latest time and two roots", least, two)
 	}
 	rest := state.Accepted{Origin: second.Origin, Size: 3}
@@ -354,7 +364,7 @@ func TestSeveralCosignatures(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 7, Checkpoint: first.Checkpoint(7)}, rest)
-	if got, want := latestOf(t, serve(t, directory), first.Origin), (witness.Latest{Size: 7, Root: first.Root(7), Time: 1_800_000_300}); got != want {
+	if got, want := latestOf(t, serve(t, directory), first.Origin), (witness.Latest{Size: 7, Root: first.Root(7), Time: future + 300}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -369,5 +379,78 @@ func TestNothingInDoubt(t *testing.T) {
 	fresh := filepath.Join(t.TempDir(), "fresh")
 	if doubts, err := state.Doubts(t.Context(), options(fresh)); doubts != nil || err != nil {
 		t.Errorf("a new witness: %v, %v", doubts, err)
+	}
+}
+
+// TestAcceptedCoversThePast: where nothing says how far logs were cosigned, what
+// is not known was cosigned before the operator decided. A cosignature of that
+// time is remembered from then on; where the anchor says all, nothing is added.
+func TestAcceptedCoversThePast(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose   func(directory string) error
+		covers bool
+	}{
+		"the anchor is gone":   {func(directory string) error { return os.Remove(options(directory).Anchor) }, true},
+		"the database is gone": {os.RemoveAll, false},
+	} {
+		directory := filepath.Join(t.TempDir(), "data")
+		db := serve(t, directory)
+		log := witnesstest.NewLog(t, origin, 5)
+		add(t, db, origin, log.Key.Verifier())
+		cosigned := witness.Latest{Size: 5, Root: log.Root(5), Time: 1_700_000_000}
+		if err := advance(t, db, origin, witness.Latest{}, cosigned); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		if err := c.lose(directory); err != nil {
+			t.Fatal(err)
+		}
+		before := uint64(time.Now().Unix())
+		accept(t, directory, 0, state.Accepted{Origin: origin, Size: 5})
+		db = serve(t, directory)
+		if _, err := db.AddLog(t.Context(), origin, log.Key.Verifier()); err != nil {
+			t.Fatal(err)
+		}
+		if got := latestOf(t, db, origin); got.Size != 5 || got.Root != cosigned.Root || c.covers != (got.Time >= before) || !c.covers && got.Time != cosigned.Time {
+			t.Errorf("%s: got %v, accepted at %d", name, got, before)
+		}
+	}
+}
+
+// TestBehind: what is kept must be what the anchor says, or later.
+func TestBehind(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "data")
+	db := serve(t, directory)
+	add(t, db, origin, newKey(t, origin))
+	kept := at(5)
+	if err := advance(t, db, origin, witness.Latest{}, kept); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	later, earlier, other := kept, kept, kept
+	later.Time++
+	earlier.Time--
+	other.Root, other.Time = at(6).Root, kept.Time-1
+	for name, c := range map[string]struct {
+		anchored witness.Latest
+		behind   bool
+	}{
+		"the same":                {kept, false},
+		"an earlier time":         {earlier, false},
+		"a smaller size, earlier": {at(4), false},
+		"a smaller size, later":   {witness.Latest{Size: 4, Root: at(4).Root, Time: later.Time}, true},
+		"a later time":            {later, true},
+		"another root, earlier":   {other, true},
+		"a larger size, earlier":  {witness.Latest{Size: 6, Root: at(6).Root, Time: earlier.Time}, true},
+	} {
+		settings := options(directory)
+		file, err := anchor.Replace(anchor.System, settings.Anchor, settings.Witness, []anchor.Record{{Origin: origin, Latest: c.anchored}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		if doubts, err := state.Doubts(t.Context(), settings); err != nil || (doubts != nil) != c.behind {
+			t.Errorf("the anchor says %s: got %v, %v, in doubt %v wanted", name, doubts, err, c.behind)
+		}
 	}
 }

@@ -10,7 +10,6 @@
 package anchor
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -186,16 +185,4 @@ func (f *File) Close() error {
 	err := f.file.Close()
 	f.file = nil
 	return err
-}
-
-// Exists reports whether there is a file at path.
-func Exists(files FileSystem, path string) (bool, error) {
-	file, err := files.OpenFile(path, os.O_RDONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("anchor: %w", err)
-	}
-	return true, file.Close()
 }

@@ -90,33 +90,30 @@ func (c *chain) appendLine(buffer []byte, record Record, last bool) []byte {
 	return append(buffer, '\n')
 }
 
-// parseRecord reads what follows the check of a line.
-func parseRecord(line string) (record Record, last bool, err error) {
+// parseRecord reads what follows the check of a line. Which mark it begins with
+// matters only where what follows is damaged: see onlyOneWrite.
+func parseRecord(line string) (record Record, err error) {
 	fields := strings.SplitN(line, " ", 5)
 	if len(fields) != 5 {
-		return record, false, fmt.Errorf("want a mark, a size, a time, a root and an origin, got %d fields", len(fields))
+		return record, fmt.Errorf("want a mark, a size, a time, a root and an origin, got %d fields", len(fields))
 	}
-	switch fields[0] {
-	case ",":
-	case ".":
-		last = true
-	default:
-		return record, false, errors.New("the mark is neither a comma nor a full stop")
+	if fields[0] != "," && fields[0] != "." {
+		return record, errors.New("the mark is neither a comma nor a full stop")
 	}
 	for i, number := range []*uint64{&record.Size, &record.Time} {
 		*number, err = strconv.ParseUint(fields[i+1], 10, 63)
 		if err != nil || strconv.FormatUint(*number, 10) != fields[i+1] {
-			return record, false, errors.New("want decimal numbers without sign or leading zero, below 2^63")
+			return record, errors.New("want decimal numbers without sign or leading zero, below 2^63")
 		}
 	}
 	if record.Time == 0 {
-		return record, false, errors.New("the time is zero")
+		return record, errors.New("the time is zero")
 	}
 	if record.Root, err = tlog.ParseHash(fields[3]); err != nil {
-		return record, false, err
+		return record, err
 	}
 	record.Origin = fields[4]
-	return record, last, witness.CheckOrigin(record.Origin)
+	return record, witness.CheckOrigin(record.Origin)
 }
 
 // read reads an anchor of the witness with that identity. The records are the
@@ -143,7 +140,7 @@ func read(file io.Reader, identity string) (records map[string]Record, torn bool
 		if err == nil && len(line) > checkLength && line[checkLength] == ' ' {
 			check, rest := line[:checkLength], line[checkLength+1:]
 			if after := links; after.next(rest) == check {
-				record, _, err := parseRecord(rest)
+				record, err := parseRecord(rest)
 				if err != nil {
 					return nil, false, &DamageError{number, err}
 				}
