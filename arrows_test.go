@@ -273,7 +273,7 @@ func TestLinks(t *testing.T) {
 		{of: "./release/...", but: []string{"release/foreign", "release/download"}, refuse: []string{"net/http", rekor}, within: []string{"tlog", "log", "storage", "web"}},
 		{of: "./release/foreign", refuse: []string{tessera, pgx, echo, sqlite}, within: []string{"tlog", "log", "storage", "web"}},
 		{of: "./tlog/...", refuse: []string{"net/http"}, within: []string{"release", "log", "storage", "web"}},
-		{of: "./cmd/muster-witness", refuse: []string{pgx, echo, tessera}, within: []string{"log", "storage", "web", "release"}},
+		{of: "./cmd/muster-witness", refuse: []string{pgx, echo, tessera, rekor}, within: []string{"log", "storage", "web", "release", "verify"}},
 		{of: "./cmd/muster", refuse: []string{pgx, echo, tessera, sqlite}},
 		{of: "./log", refuse: []string{tessera, echo, pgx, sqlite}},
 		{of: "./client/memory", refuse: []string{"net/http", rekor, tessera, pgx, echo, sqlite}},

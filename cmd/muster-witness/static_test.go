@@ -10,7 +10,7 @@ import (
 )
 
 // TestStaticBinary: the program is one file that needs nothing of the machine it
-// is copied to, and links none of what only a log needs.
+// is copied to. What it must not link, the test of the arrows between packages says.
 func TestStaticBinary(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "muster-witness")
 	environment := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
@@ -47,18 +47,7 @@ func TestStaticBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dependencies := strings.Fields(string(output))
-	if len(dependencies) < 50 {
-		t.Fatalf("only %d dependencies listed", len(dependencies))
-	}
-	for _, dependency := range dependencies {
-		for _, banned := range []string{"jackc/pgx", "labstack/echo", "transparency-dev/tessera", "sigstore/rekor", "sigstore/sigstore", "ProtonMail/go-crypto"} {
-			if strings.Contains(dependency, banned) {
-				t.Errorf("links %s", dependency)
-			}
-		}
-		if dependency == "runtime/cgo" {
-			t.Error("links cgo")
-		}
+	if strings.Contains(string(output), "runtime/cgo\n") {
+		t.Error("links cgo")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/muster-log/muster/witness"
-	"github.com/muster-log/muster/witness/state"
 	"github.com/muster-log/muster/witness/state/anchor"
 )
 
@@ -34,24 +33,24 @@ func (h slowHandle) Sync() error {
 	return h.Handle.Sync()
 }
 
+// held waits for a sync to begin, and returns what lets it go.
+func held(t *testing.T, syncs chan chan struct{}) (release chan struct{}) {
+	t.Helper()
+	select {
+	case release = <-syncs:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the anchor is not synced")
+	}
+	return release
+}
+
 // TestNoteIsShownOnceAnchored: a note holds the cosignatures, so a monitor is
 // shown it no earlier than the submitter is answered.
 func TestNoteIsShownOnceAnchored(t *testing.T) {
-	directory := t.TempDir()
-	disk := slowDisk{anchor.System, make(chan chan struct{})}
-	settings := options(directory)
-	settings.Files = disk
-	go func() { close(<-disk.syncs) }() // the first one writes the anchor anew
-	db, err := state.Serve(t.Context(), settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	add(t, db, origin, newKey(t, origin))
-
+	db, syncs := onSlowDisk(t, origin)
 	advanced, shown := make(chan error, 1), make(chan []byte, 1)
 	go func() { advanced <- advance(t, db, origin, witness.Latest{}, at(5)) }()
-	release := <-disk.syncs
+	release := held(t, syncs)
 	go func() {
 		kept, err := db.Note(t.Context(), sha256.Sum256([]byte(origin)))
 		if err != nil {
