@@ -24,8 +24,8 @@ func LockDirectory(directory string) (io.Closer, error) {
 }
 
 // LockKey takes a key file for this process: two witnesses with one key but
-// two memories could cosign two histories. A copy of the file, here or on
-// another machine, is beyond what a lock can see.
+// two memories could cosign two histories. A copy of the file is beyond what
+// its lock can see.
 func LockKey(path string) (io.Closer, error) {
 	return lock(path, os.O_RDONLY)
 }
