@@ -67,15 +67,12 @@ func ReadCredential(path string, limit int64) ([]byte, error) {
 		return fail(err)
 	}
 	defer file.Close()
-	if mode := info.Mode().Perm(); mode != 0o400 && mode != 0o440 {
-		return fail(fmt.Errorf("mode %04o, want 0400 or 0440 as systemd makes it; think of the key as known if others could read it", mode))
+	if err := checkMode(info.Mode().Perm()); err != nil {
+		return fail(err)
 	}
 	if owner, group, known := owners(info); known {
-		if owner != 0 && owner != os.Geteuid() {
-			return fail(fmt.Errorf("it belongs to user %d, want root or the service's own user %d", owner, os.Geteuid()))
-		}
-		if info.Mode().Perm() == 0o440 && group != 0 && group != os.Getegid() {
-			return fail(fmt.Errorf("group %d may read it, want root's or the service's own group %d", group, os.Getegid()))
+		if err := checkOwner(info.Mode().Perm(), owner, group, os.Geteuid(), os.Getegid()); err != nil {
+			return fail(err)
 		}
 	}
 	data, err := readAll(file, path, limit)
@@ -83,4 +80,24 @@ func ReadCredential(path string, limit int64) ([]byte, error) {
 		return fail(err)
 	}
 	return data, nil
+}
+
+// checkMode wants a mode that systemd makes.
+func checkMode(mode fs.FileMode) error {
+	if mode != 0o400 && mode != 0o440 {
+		return fmt.Errorf("mode %04o, want 0400 or 0440 as systemd makes it; think of the key as known if others could read it", mode)
+	}
+	return nil
+}
+
+// checkOwner wants a file of root or of the user that the process runs as, and
+// no group that can read it but those two's.
+func checkOwner(mode fs.FileMode, owner, group, user, userGroup int) error {
+	if owner != 0 && owner != user {
+		return fmt.Errorf("it belongs to user %d, want root or the service's own user %d", owner, user)
+	}
+	if mode&0o040 != 0 && group != 0 && group != userGroup {
+		return fmt.Errorf("group %d may read it, want root's or the service's own group %d", group, userGroup)
+	}
+	return nil
 }
