@@ -28,6 +28,7 @@ var falls = map[faultdisk.Effect][]faultdisk.Kind{
 // anchor not synced, or not its directory, or not before its renaming, or
 // appended to after an error; a note shown that could not be anchored.
 func TestFaultAtEachStep(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 2, 12)
 	effects := []faultdisk.Effect{faultdisk.Fail, faultdisk.Short, faultdisk.Full, faultdisk.Cut}
 	s.atEachStep(t, s.ready(), effects, func(l *life) {
@@ -40,6 +41,7 @@ func TestFaultAtEachStep(t *testing.T) {
 // TestFaultInSettingUp is the same of the making of the database: what an
 // operator's command did not finish its repetition does.
 func TestFaultInSettingUp(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 1, 12)
 	s.setsUp = true
 	s.atEachStep(t, makeSite(t), []faultdisk.Effect{faultdisk.Fail, faultdisk.Cut}, nil)
@@ -105,6 +107,7 @@ func (s *site) stepsOf(t *testing.T, from string, work func(*life)) []faultdisk.
 // the clock goes both ways. What happens at which step depends on how the
 // submitters are scheduled; which fault and what it leaves is the seed's.
 func TestLives(t *testing.T) {
+	t.Parallel()
 	const courses, lives, rounds = 8, 4, 2
 	s := newSite(t, 6, 60)
 	ready := s.ready()

@@ -14,6 +14,7 @@ import (
 // second history. A disk that lies about both at once is beyond what a witness
 // can see by itself.
 func TestLyingDisk(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 2, 12)
 	ready := s.ready()
 	refused, recovered, served := 0, 0, 0
@@ -104,6 +105,7 @@ func (c *course) recover(disk *faultdisk.Disk, doubt *state.DoubtError) {
 
 // TestLyingAnchor: of an anchor that is behind, or gone, the database knows.
 func TestLyingAnchor(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 2, 12)
 	ready := s.ready()
 	for seed := range uint64(15) {

@@ -100,6 +100,7 @@ func (*failing) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, a
 // TestKillOfAProcess kills a real process with SIGKILL in each of its steps,
 // and compares what came out of it with what is on the disk.
 func TestKillOfAProcess(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 2, victimLeaves)
 	ready := s.ready()
 	most := 0
