@@ -26,7 +26,9 @@ func (a *app) logAddCommand() *cobra.Command {
 		Long: `Follows the log with this verifier key (name+id+key). Its origin is the key's name
 unless --origin says otherwise. A witness that is serving knows it at once. An origin
 that is followed already keeps its size and root and gets the key besides those it
-has. A log or a key that was disabled is enabled.`,
+has. A log or a key that was disabled is enabled. A log that came from a list is yours
+from then on: log pull changes nothing of it any more, its keys and its requests a day
+included.`,
 		Args: command.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := command.Required(cmd, "data"); err != nil {

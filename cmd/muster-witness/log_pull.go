@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -33,9 +37,11 @@ pull again takes up what has changed.
 
 A list adds logs, says how often each may ask and whom to ask, and gives a log that it
 has added further keys. It changes nothing of a log that you added by hand or that
-another list has added, enables nothing that you have disabled, and removes nothing:
-what came from it and no longer stands in it is reported, and disabled with
---disable-missing. A list that is not in the format is refused whole.
+another list has added, enables nothing that is disabled, and removes nothing: what
+came from it and no longer stands in it is reported, and disabled with
+--disable-missing. A list that is not in the format is refused whole; one that was cut
+off between two logs cannot be told from a shorter one. log add takes a log over from
+its list: from then on it is as if you had added it first.
 
 Exit codes: 0 done; 1 done, but some of a list was refused: a key for a log that does
 not come from it. log add gives it, if the log's operator says that it is theirs.`,
@@ -75,11 +81,11 @@ func (a *app) pull(cmd *cobra.Command, p pulling, sources []string) error {
 		}
 		lists = append(lists, list)
 	}
-	db, err := state.Create(cmd.Context(), p.data)
+	db, finish, err := p.open(cmd.Context())
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer finish()
 	result := shownPull{DryRun: p.dry, Lists: []shownList{}}
 	refused := false
 	for _, list := range lists {
@@ -97,6 +103,28 @@ func (a *app) pull(cmd *cobra.Command, p pulling, sources []string) error {
 		return command.Verdict(exitcode.Refused)
 	}
 	return nil
+}
+
+// open opens the database in the data directory, which it makes where there is none;
+// for a dry run an empty one then stands in for it until it is closed.
+func (p pulling) open(ctx context.Context) (*state.DB, func(), error) {
+	if !p.dry {
+		db, err := state.Create(ctx, p.data)
+		return db, func() { db.Close() }, err
+	}
+	db, err := state.Open(ctx, p.data)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return db, func() { db.Close() }, err
+	}
+	directory, err := os.MkdirTemp("", "muster-witness-dry-run-")
+	if err != nil {
+		return nil, nil, err
+	}
+	if db, err = state.Create(ctx, directory); err != nil {
+		os.RemoveAll(directory)
+		return nil, nil, err
+	}
+	return db, func() { db.Close(); os.RemoveAll(directory) }, nil
 }
 
 // readList reads a list of a URL or a file.
@@ -145,18 +173,13 @@ func (a *app) pullList(cmd *cobra.Command, db *state.DB, p pulling, list sourceL
 	if shown.Missing, err = missing(cmd, db, list); err != nil || !p.disableMissing || p.dry {
 		return shown, err
 	}
+	var gone []state.Gone
 	for _, one := range shown.Missing {
-		if one.key == nil {
-			_, err = db.DisableLog(ctx, one.Origin)
-		} else {
-			_, err = db.DisableKey(ctx, one.Origin, *one.key)
-		}
-		if err != nil {
-			return shown, fmt.Errorf("disable %s: %w", printableOrigin(one.Origin), err)
-		}
-		shown.MissingDisabled = true
+		gone = append(gone, state.Gone{Origin: one.Origin, Key: one.key})
 	}
-	return shown, nil
+	_, err = db.DisableGone(ctx, list.name, gone)
+	shown.MissingDisabled = len(gone) > 0
+	return shown, err
 }
 
 // missing finds logs, and keys of logs, that came from a list and do not stand in it.

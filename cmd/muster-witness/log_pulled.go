@@ -15,7 +15,8 @@ type shownList struct {
 	Added     []shownPulled `json:"added"`
 	KeysAdded []shownPulled `json:"keysAdded"`
 	Updated   []shownPulled `json:"updated"`
-	// Disabled stand in the list, and you have disabled them: they stay so.
+	// Disabled stand in the list and are disabled, by you or when they did not: they
+	// stay so.
 	Disabled []shownPulled `json:"disabled"`
 	Refused  []shownPulled `json:"refused"`
 	// Missing came from the list and stand in it no more: a log, or with Key that key.
@@ -70,7 +71,7 @@ func (l shownList) write(out *strings.Builder) {
 		fmt.Fprintf(out, "  updated   %s, %d requests a day\n", printableOrigin(one.Origin), one.RequestsPerDay)
 	}
 	for _, one := range l.Disabled {
-		fmt.Fprintf(out, "  disabled  %s or its key %s, by you: it stays so\n", printableOrigin(one.Origin), one.Key)
+		fmt.Fprintf(out, "  disabled  %s or its key %s: it stays so; log add enables it\n", printableOrigin(one.Origin), one.Key)
 	}
 	for _, one := range l.Refused {
 		fmt.Fprintf(out, "  refused   %s for %s: %s; log add gives it the key, if its operator says so\n", one.Key, printableOrigin(one.Origin), one.Reason)

@@ -32,7 +32,7 @@ const (
 
 // Fetch downloads a list, of at most MaxList bytes. The address is an https URL, or an
 // http one of this machine: who can change a list on its way can have a witness follow
-// logs of his own. Redirects lead to https or to this machine, too.
+// logs of his own. Redirects lead there, too, and from https to https alone.
 //
 // Only whole answers with status 200 are returned. The caller parses them.
 func Fetch(ctx context.Context, address string, report progress.Reporter) ([]byte, error) {
@@ -130,6 +130,10 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 	}
 	if err := check(request.URL); err != nil {
 		return fmt.Errorf("redirected: %w", err)
+	}
+	// Nobody elsewhere has this machine ask a server of its own.
+	if via[0].URL.Scheme == "https" && request.URL.Scheme != "https" {
+		return fmt.Errorf("redirected from https to %s", quote(request.URL.Redacted()))
 	}
 	return nil
 }

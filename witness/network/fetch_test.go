@@ -67,6 +67,26 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestNoWayDown: who serves a list elsewhere cannot have a server of this machine asked.
+func TestNoWayDown(t *testing.T) {
+	for from, to := range map[string]string{
+		"https://lists.example/list": "http://127.0.0.1:8080/list",
+		"https://127.0.0.1/list":     "http://localhost/list",
+	} {
+		if err := network.CheckRedirect(from, to); err == nil || !strings.Contains(err.Error(), "from https to") {
+			t.Errorf("%s to %s: got %v", from, to, err)
+		}
+	}
+	for from, to := range map[string]string{
+		"https://lists.example/list": "https://lists.example/list.1",
+		"http://127.0.0.1/list":      "https://lists.example/list",
+	} {
+		if err := network.CheckRedirect(from, to); err != nil {
+			t.Errorf("%s to %s: got %v", from, to, err)
+		}
+	}
+}
+
 func TestCheckURL(t *testing.T) {
 	for address, fits := range map[string]bool{
 		"https://testing.witness-network.org/log-list.1":     true,

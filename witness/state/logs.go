@@ -18,8 +18,9 @@ const maxKeys = 16
 // AddLog makes the witness follow origin under key, at once also in a process
 // that serves from this database. An origin that is or was followed gets the
 // key besides the ones it has and keeps its size and root; one that was
-// disabled is enabled, and so is the key. changed is false if all of that was
-// so already.
+// disabled is enabled, and so is the key. A log that a list added is the
+// operator's own from then on: no list gives it keys, limits its requests or
+// misses it any more. changed is false if all of that was so already.
 //
 // A key whose name and key id are those of another one of the log, but whose
 // bytes are not, is refused: no signature line could tell them apart. The error
@@ -113,7 +114,8 @@ func (db *DB) addLog(ctx context.Context, tx *sql.Tx, origin string, key tlog.Ve
 	}
 	hash := sha256.Sum256([]byte(origin))
 	result, err := tx.ExecContext(ctx, `INSERT INTO logs (origin, origin_hash) VALUES (?, ?)
-		ON CONFLICT (origin) DO UPDATE SET enabled = 1 WHERE NOT enabled`, origin, hash[:])
+		ON CONFLICT (origin) DO UPDATE SET enabled = 1, list = '', requests_per_day = 0
+		WHERE NOT enabled OR list <> '' OR requests_per_day <> 0`, origin, hash[:])
 	if err != nil {
 		return false, err
 	}

@@ -181,3 +181,53 @@ func (db *DB) pullKey(ctx context.Context, tx *sql.Tx, log Listed) (Pulled, erro
 	_, err := tx.ExecContext(ctx, `UPDATE logs SET requests_per_day = ?, contact = ? WHERE origin = ?`, int64(log.RequestsPerDay), log.Contact, log.Origin)
 	return pulled, err
 }
+
+// Gone is a log of a list that stands there no more, or with Key that key of it.
+type Gone struct {
+	Origin string
+	Key    *tlog.VerifierKey
+}
+
+// DisableGone disables what no longer stands in a list, in transactions of several as
+// Pull does. It leaves alone what is not that list's when it comes to it: what the
+// operator has added meanwhile. disabled counts what it disabled.
+func (db *DB) DisableGone(ctx context.Context, list string, gone []Gone) (disabled int, err error) {
+	if list == "" {
+		return 0, errors.New("a list without a name")
+	}
+	for begin := 0; begin < len(gone); begin += pullBatch {
+		count := 0
+		err := db.change(ctx, func(tx *sql.Tx) error {
+			for _, one := range gone[begin:min(begin+pullBatch, len(gone))] {
+				changed, err := disableGone(ctx, tx, list, one)
+				if err != nil {
+					return err
+				}
+				if changed {
+					count++
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return disabled, fmt.Errorf("disable the logs of a list: %w", err)
+		}
+		disabled += count
+	}
+	return disabled, nil
+}
+
+func disableGone(ctx context.Context, tx *sql.Tx, list string, gone Gone) (changed bool, err error) {
+	var result sql.Result
+	if gone.Key == nil {
+		result, err = tx.ExecContext(ctx, `UPDATE logs SET enabled = 0 WHERE origin = ? AND list = ? AND enabled`, gone.Origin, list)
+	} else {
+		result, err = tx.ExecContext(ctx, `UPDATE log_keys SET enabled = 0 WHERE origin = ? AND vkey = ? AND enabled
+			AND EXISTS (SELECT 1 FROM logs WHERE logs.origin = log_keys.origin AND list = ?)`, gone.Origin, gone.Key.String(), list)
+	}
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows > 0, err
+}

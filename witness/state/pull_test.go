@@ -147,3 +147,60 @@ func TestPullMany(t *testing.T) {
 		}
 	}
 }
+
+// TestTakenOver: a log of a list that the operator adds is the operator's own. The list
+// gives it no key, limits it no more, and misses neither the log nor the keys.
+func TestTakenOver(t *testing.T) {
+	operator, err := state.Create(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	listed, mine, third := newListed(t, "log.example/a"), newListed(t, "log.example/a"), newListed(t, "log.example/a")
+	other, key := newListed(t, "log.example/b"), newListed(t, "log.example/b")
+	pull(t, operator, list, false, listed, other, key)
+	for _, want := range []bool{true, false} {
+		if changed, err := operator.AddLog(t.Context(), mine.Origin, mine.Key); changed != want || err != nil {
+			t.Errorf("got %v, %v, want %v", changed, err, want)
+		}
+	}
+	// A key that it has already is the operator's word, too.
+	again := newListed(t, "log.example/c")
+	pull(t, operator, list, false, again)
+	if changed, err := operator.AddLog(t.Context(), again.Origin, again.Key); !changed || err != nil {
+		t.Errorf("got %v, %v", changed, err)
+	}
+	third.RequestsPerDay = 1
+	if got := pull(t, operator, list, false, third); cmp.Diff(results(state.LogRefused), got) != "" {
+		t.Errorf("a third key: %v", got)
+	}
+	gone := []state.Gone{{Origin: mine.Origin}, {Origin: mine.Origin, Key: &mine.Key}, {Origin: again.Origin}, {Origin: "log.example/never"},
+		{Origin: other.Origin, Key: &key.Key}}
+	for _, test := range []struct {
+		list string
+		want int
+	}{{"other", 0}, {list, 1}, {list, 0}} {
+		if disabled, err := operator.DisableGone(t.Context(), test.list, gone); disabled != test.want || err != nil {
+			t.Errorf("%s: got %d, %v, want %d", test.list, disabled, err, test.want)
+		}
+	}
+	if disabled, err := operator.DisableGone(t.Context(), "", gone); disabled != 0 || err == nil {
+		t.Errorf("a list without a name: got %d, %v", disabled, err)
+	}
+	followed, err := operator.Followed(t.Context(), "", math.MaxInt32)
+	if err != nil || len(followed) != 3 {
+		t.Fatalf("got %+v, %v", followed, err)
+	}
+	for i, want := range []struct {
+		keys   int
+		perDay uint64
+		list   string
+	}{{2, 0, ""}, {1, 10, list}, {1, 0, ""}} {
+		if got := followed[i]; got.Disabled || len(got.Keys) != want.keys || got.RequestsPerDay != want.perDay || got.List != want.list {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	if disabled, err := operator.DisableGone(t.Context(), list, []state.Gone{{Origin: other.Origin}}); disabled != 1 || err != nil {
+		t.Errorf("the list's own: got %d, %v", disabled, err)
+	}
+}
