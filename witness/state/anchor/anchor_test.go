@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,6 +94,17 @@ func TestOthersAnchor(t *testing.T) {
 	}
 	if _, _, err := Read(System, path, keys); err == nil || !strings.Contains(err.Error(), "no anchor of a witness") {
 		t.Errorf("another file: got %v", err)
+	}
+}
+
+// TestNoRegularFile: a pipe in the anchor's place is refused, and not waited for.
+func TestNoRegularFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "anchor")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Read(System, path, keys); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"slices"
 
 	"github.com/muster-log/muster/internal/atomicfile"
+	"github.com/muster-log/muster/internal/inputfile"
 	"github.com/muster-log/muster/tlog"
 )
 
@@ -53,6 +54,14 @@ var System FileSystem = system{}
 type system struct{}
 
 func (system) OpenFile(path string, flags int, mode fs.FileMode) (Handle, error) {
+	if flags == os.O_RDONLY {
+		// What is no regular file is refused, and a pipe not waited for.
+		file, _, err := inputfile.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return file, nil
+	}
 	return os.OpenFile(path, flags, mode)
 }
 
