@@ -96,8 +96,12 @@ func NewVerifierKey(name string, t KeyType, public []byte) (VerifierKey, error) 
 // ParseVerifierKey reads a vkey, `<name>+<8 hex digits>+<base64 of type and
 // public key>`. The key id must be the recommended hash of name and key. An
 // Ed25519 key must be the canonical encoding of a point that is not of small
-// order: such keys have signatures that fit any text.
+// order: such keys have signatures that fit any text. A private key in its place
+// is refused without a word of it.
 func ParseVerifierKey(vkey string) (VerifierKey, error) {
+	if strings.HasPrefix(vkey, signingKeyPrefix) {
+		return VerifierKey{}, errors.New("verifier key: this is a private key: take its public half, and think of the key as known if others could read it here")
+	}
 	name, id, raw, err := cutKey(vkey)
 	if err != nil {
 		return VerifierKey{}, fmt.Errorf("verifier key %s: %w", quote(vkey), err)

@@ -203,3 +203,16 @@ func FuzzParseSigningKey(f *testing.F) {
 		}
 	})
 }
+
+// Somebody who gives the private key by mistake does not find it in a log.
+func TestParseVerifierKeyKeepsSecret(t *testing.T) {
+	for _, secret := range []string{
+		"PRIVATE+KEY+a+00000000+AcmVhbGx5IHNlY3JldCBieXRlcyBhcmUgaGVyZQ==",
+		"PRIVATE+KEY+acmVhbGx5IHNlY3JldCBieXRlcyBhcmUgaGVyZQ",
+	} {
+		_, err := ParseVerifierKey(secret)
+		if err == nil || !strings.Contains(err.Error(), "private key") || strings.Contains(err.Error(), "cmVhbGx5") {
+			t.Errorf("got %v, want an error that says it is a private key and repeats nothing of it", err)
+		}
+	}
+}
