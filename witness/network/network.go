@@ -263,6 +263,9 @@ func (r *reader) fits(earlier Log) error {
 // quote shows what a list says, bounded and in ASCII.
 func quote(text string) string {
 	const most = 80
+	if strings.Contains(text, "PRIVATE+KEY+") {
+		return "a private key" // a key file given in place of a list; no word of it
+	}
 	if len(text) > most {
 		return strconv.QuoteToASCII(text[:most]) + "..."
 	}

@@ -214,3 +214,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Who gives a key file in place of a list does not find the key in a log.
+func TestParseKeepsSecret(t *testing.T) {
+	key := witnesstest.NewKey(t, "w1", tlog.TypeEd25519).String()
+	// PRIVATE+KEY+<name>+<key id>+<base64, which may hold a plus sign>
+	secret := strings.SplitN(key, "+", 5)[4][:8]
+	for _, list := range []string{key + "\n", "logs/v0\n" + key + "\n", "logs/v0\nvkey " + key + "\n"} {
+		_, err := network.Parse([]byte(list))
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("got %v, want an error without the key", err)
+		}
+	}
+}
