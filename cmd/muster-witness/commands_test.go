@@ -53,6 +53,18 @@ func TestKeyGenerate(t *testing.T) {
 	}
 }
 
+func TestKeyNameIsForEver(t *testing.T) {
+	for _, name := range []string{"https://witness.example/w1", "witness.example/w1/", "a b"} {
+		path := filepath.Join(t.TempDir(), "witness.key")
+		if _, stderr, code := execute(t, "key", "generate", "--name", name, "--out", path); code != exitcode.Usage || !strings.Contains(stderr, "--name") {
+			t.Errorf("%s: exit code %d, %s", name, code, stderr)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s: a key was made", name)
+		}
+	}
+}
+
 func TestKeyFileOthersCanRead(t *testing.T) {
 	s := newSite(t)
 	if err := os.Chmod(s.key, 0o640); err != nil {

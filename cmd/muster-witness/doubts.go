@@ -79,6 +79,9 @@ func (s shownDoubts) write(out io.Writer) error {
 		fmt.Fprintf(&text, "# accepted: %d %s\n", one.Size, printableOrigin(one.Origin))
 	}
 	if s.Cause == "" {
+		if len(s.Accepted) > 0 {
+			text.WriteString("# logs and keys that were added or disabled since are as in the database: see muster-witness log list\n")
+		}
 		text.WriteString("# nothing is in doubt: the witness can serve\n")
 		_, err := io.WriteString(out, text.String())
 		return err
@@ -86,7 +89,7 @@ func (s shownDoubts) write(out io.Writer) error {
 	fmt.Fprintf(&text, "# %s.\n# Each line below says: up to this size, and no further, this witness has cosigned that log.\n", s.Cause)
 	text.WriteString("# Check it with the log, and with whoever keeps its checkpoints; then give this file to --accept.\n")
 	if s.All {
-		text.WriteString("# Any log may have been cosigned further than is known here: put a size in place of each question mark.\n")
+		text.WriteString("# Any log may have been cosigned further than is known here: put a size in place of each question mark,\n# 0 for one that never was cosigned.\n")
 	}
 	for _, doubt := range s.Doubts {
 		text.WriteString("#\n")

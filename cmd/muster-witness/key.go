@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 			}
 			if err := tlog.CheckKeyName(name); err != nil {
 				return command.Usage(cmd, fmt.Errorf("--name %q: %w", name, err))
+			}
+			if strings.Contains(name, "://") || strings.HasSuffix(name, "/") {
+				return command.Usage(cmd, fmt.Errorf("--name %q: want a URL without its scheme and without a slash at the end, such as witness.example/w1; it can never be changed", name))
 			}
 			keys, err := generate(name, inAgent)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -40,17 +41,36 @@ func (s keySource) check(cmd *cobra.Command) error {
 // anchor is the path of the anchor, which must be outside the data directory:
 // the --anchor given, else beside the key file. Beside a credential nothing can
 // be kept: it is gone with the service.
-func (s keySource) anchor(cmd *cobra.Command, given string) (string, error) {
+func (s keySource) anchor(cmd *cobra.Command, given, data string) (string, error) {
 	if err := s.check(cmd); err != nil {
 		return "", err
 	}
-	switch {
-	case given != "":
-		return given, nil
-	case s.file != "":
-		return s.file + ".anchor", nil
+	path := given
+	if path == "" && s.file != "" {
+		path = s.file + ".anchor"
 	}
-	return "", command.Usage(cmd, errors.New("missing --anchor: with --key-credential no place goes without saying"))
+	if path == "" {
+		return "", command.Usage(cmd, errors.New("missing --anchor: with --key-credential no place goes without saying"))
+	}
+	if inside(data, filepath.Dir(path)) {
+		return "", command.Usage(cmd, fmt.Errorf("the anchor %s lies in the data directory %s: who restores that takes both back, and nobody notices; give --anchor a place outside", path, data))
+	}
+	return path, nil
+}
+
+// inside reports whether a directory is another one or lies below it, whatever
+// symbolic links lead there.
+func inside(directory, below string) bool {
+	for _, path := range []*string{&directory, &below} {
+		if real, err := filepath.EvalSymlinks(*path); err == nil {
+			*path = real
+		}
+		if absolute, err := filepath.Abs(*path); err == nil {
+			*path = absolute
+		}
+	}
+	relative, err := filepath.Rel(directory, below)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // read reads the keys, and says from which file. An Ed25519 key in an ssh-agent

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ Exit codes: 0 nothing is in doubt (any more); 1 logs are in doubt; 3 it could no
 				return command.Usage(cmd, errors.New("--checkpoint says what the root of an accepted size is: give --origin and --size, or --accept"))
 			}
 			var err error
-			if r.anchor, err = r.source.anchor(cmd, r.anchor); err != nil {
+			if r.anchor, err = r.source.anchor(cmd, r.anchor, r.data); err != nil {
 				return err
 			}
 			return a.recover(cmd, r)
@@ -99,6 +100,9 @@ func (a *app) recover(cmd *cobra.Command, r recovery) error {
 	}
 	defer keyLocks.Close()
 	anchorLock, err := state.LockAnchor(r.anchor)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the anchor's directory is not there: make it, or give another --anchor: %w", err)
+	}
 	if err != nil {
 		return err
 	}

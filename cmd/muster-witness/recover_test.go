@@ -104,7 +104,7 @@ func TestW5Recover(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code = s.recover(t, "--origin", first.Origin, "--size", "8", "--checkpoint", checkpoint)
-	if code != 0 || !strings.Contains(stdout, "# accepted: 8 log.example/first\n# nothing is in doubt") {
+	if code != 0 || !strings.Contains(stdout, "# accepted: 8 log.example/first\n# logs and keys") {
 		t.Errorf("exit code %d, %s, %s", code, stdout, stderr)
 	}
 	s.cosigned(t, [2]int{8, 9}, first)
@@ -134,7 +134,7 @@ func TestW5AllInDoubt(t *testing.T) {
 		code    int
 		says    string
 	}{
-		{printed, exitcode.Usage, "line 10: put the size in place"},
+		{printed, exitcode.Usage, "line 11: put the size in place"},
 		{"4 log.example/first\n", exitcode.Refused, "nothing was accepted, as 1 logs are not named"},
 		{"4 log.example/first\n4 log.example/first\n", exitcode.Usage, "line 2: log.example/first was named before"},
 		{"4 log.example/first", exitcode.Usage, "is the file whole"},
@@ -220,5 +220,29 @@ func TestAcceptedOriginWithSpaces(t *testing.T) {
 	accepted, err := parseAccepted("# a comment\n\n4 a log with spaces\n0 b\n")
 	if err != nil || len(accepted) != 2 || accepted[0].Origin != "a log with spaces" || accepted[0].Size != 4 || accepted[1].Size != 0 {
 		t.Errorf("got %v, %v", accepted, err)
+	}
+}
+
+// TestAnchorInTheDataDirectory: one restore would take both back.
+func TestAnchorInTheDataDirectory(t *testing.T) {
+	s := newSite(t)
+	if err := os.MkdirAll(filepath.Join(s.data, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(s.data, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, anchor := range []string{filepath.Join(s.data, "a"), filepath.Join(s.data, "sub", "a"), filepath.Join(link, "a"), s.data + "/../" + filepath.Base(s.data) + "/a"} {
+		for _, command := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"recover"}} {
+			args := append(command, "--data", s.data, "--key", s.key, "--anchor", anchor)
+			if _, stderr, code := execute(t, args...); code != exitcode.Usage || !strings.Contains(stderr, "lies in the data directory") {
+				t.Errorf("%v: exit code %d, %s", args, code, stderr)
+			}
+		}
+	}
+	_, stderr, code := execute(t, "serve", "--listen", "127.0.0.1:0", "--data", s.data, "--key", s.key, "--anchor", filepath.Join(t.TempDir(), "nowhere", "a"))
+	if code != exitcode.Unknown || !strings.Contains(stderr, "the anchor's directory is not there") {
+		t.Errorf("no directory: exit code %d, %s", code, stderr)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -46,7 +47,7 @@ func (a *app) serveCommand() *cobra.Command {
 				return command.Usage(cmd, err)
 			}
 			var err error
-			if s.anchor, err = s.source.anchor(cmd, s.anchor); err != nil {
+			if s.anchor, err = s.source.anchor(cmd, s.anchor, s.data); err != nil {
 				return err
 			}
 			return a.serve(cmd, s)
@@ -114,6 +115,9 @@ func (a *app) serve(cmd *cobra.Command, s serving) error {
 	}
 	defer keyLocks.Close()
 	anchorLock, err := state.LockAnchor(s.anchor)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the anchor's directory is not there: make it, or give another --anchor: %w", err)
+	}
 	if err != nil {
 		return err
 	}

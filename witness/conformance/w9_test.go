@@ -247,7 +247,14 @@ func unrememberedLarger(t *T) {
 		t.Errorf("recover does not list %s at 10: %s", log.Origin, listed)
 	}
 	s.recoverRefuses("--origin", log.Origin, "--size", "5")
-	s.recover("--origin", log.Origin, "--size", "10")
+	// All logs are in doubt, those it never cosigned, too: it may have since.
+	s.recoverRefuses("--origin", log.Origin, "--size", "10")
+	accept := filepath.Join(t.TempDir(), "accept")
+	sizes := strings.ReplaceAll(listed, "\n? "+log.Origin+"\n", "\n10 "+log.Origin+"\n")
+	if err := os.WriteFile(accept, []byte(strings.ReplaceAll(sizes, "\n? ", "\n0 ")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.recover("--accept", accept)
 	s.mustStart()
 	s.refused(log, log.Fork(5).Request(10, 12).Marshal(), http.StatusUnprocessableEntity)
 	s.cosign(log.Request(10, 15))

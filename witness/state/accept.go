@@ -13,8 +13,8 @@ import (
 	"github.com/muster-log/muster/witness/state/anchor"
 )
 
-// Accepted is what an operator says of one log in doubt: up to this size, and
-// no further, it was cosigned.
+// Accepted is what an operator says of one log: up to this size, and no further,
+// it was cosigned.
 type Accepted struct {
 	Origin string
 	Size   uint64
@@ -37,14 +37,20 @@ func (e *AcceptError) Unwrap() error { return e.Err }
 
 // Accept takes an operator's word for logs in doubt. Where all are in doubt,
 // all must be named: remaining are those that are missing, and nothing was
-// changed. The caller holds the locks, as for [Serve].
+// changed. A log that is followed and not in doubt goes on from a checkpoint
+// that is not below what it was cosigned for: so one is followed again that was
+// cosigned before the witness lost all memory of it. The caller holds the locks,
+// as for [Serve].
 //
 // The database is written before the anchor, and what halted the witness is
 // forgotten with it in one transaction: a crash leaves the doubt, or none.
 func Accept(ctx context.Context, options Options, accepted []Accepted) (remaining *DoubtError, err error) {
 	doubts, err := Doubts(ctx, options)
-	if err != nil || doubts == nil {
-		return nil, err
+	if err != nil || len(accepted) == 0 {
+		return doubts, err
+	}
+	if doubts == nil {
+		doubts = new(DoubtError)
 	}
 	db, err := create(ctx, options)
 	if err != nil {
@@ -57,16 +63,21 @@ func Accept(ctx context.Context, options Options, accepted []Accepted) (remainin
 	}
 	decided := make(map[string]witness.Latest, len(accepted))
 	for _, one := range accepted {
-		doubt, ok := open[one.Origin]
-		if !ok {
-			return nil, &AcceptError{Origin: one.Origin, Err: errors.New("it is not in doubt, or was named twice")}
+		if _, twice := decided[one.Origin]; twice {
+			return nil, &AcceptError{Origin: one.Origin, Err: errors.New("it was named twice")}
+		}
+		doubt, inDoubt := open[one.Origin]
+		if !inDoubt {
+			if doubt, err = db.undoubted(ctx, one); err != nil {
+				return nil, err
+			}
 		}
 		delete(open, one.Origin)
 		latest, err := db.decide(ctx, doubt, one)
 		if err != nil {
 			return nil, err
 		}
-		if doubts.All {
+		if doubts.All || one.Checkpoint != nil {
 			// What was cosigned and is not known here was cosigned before now:
 			// should it be shown to the witness, it does not halt again.
 			latest.Time = max(latest.Time, uint64(time.Now().Unix()))
@@ -95,6 +106,29 @@ func Accept(ctx context.Context, options Options, accepted []Accepted) (remainin
 	return nil, reanchor(ctx, options)
 }
 
+// undoubted is a log that is followed and not in doubt.
+func (db *DB) undoubted(ctx context.Context, accepted Accepted) (Doubt, error) {
+	refuse := func(text string) (Doubt, error) {
+		return Doubt{}, &AcceptError{Origin: accepted.Origin, Err: errors.New(text)}
+	}
+	if accepted.Checkpoint == nil {
+		return refuse("it is not in doubt; a log that is followed goes on from another checkpoint only if that is given")
+	}
+	var size, at sql.NullInt64
+	var root []byte
+	err := db.pool.QueryRowContext(ctx, `SELECT size, root, time FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin = ?`, accepted.Origin).Scan(&size, &root, &at)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return refuse("it is not followed: add it with muster-witness log add first")
+	case err != nil:
+		return Doubt{}, err
+	case !size.Valid:
+		return Doubt{Origin: accepted.Origin}, nil
+	}
+	latest, err := latestOf(size.Int64, root, at.Int64)
+	return Doubt{Origin: accepted.Origin, Database: &latest}, err
+}
+
 // decide is what is remembered of a log from here on.
 func (db *DB) decide(ctx context.Context, doubt Doubt, accepted Accepted) (witness.Latest, error) {
 	least, two := doubt.Least()
@@ -110,6 +144,9 @@ func (db *DB) decide(ctx context.Context, doubt Doubt, accepted Accepted) (witne
 			return refuse("nothing here says what the root at size %d is; the largest known is %d: give a checkpoint of that size, signed by the log", accepted.Size, least.Size)
 		case two:
 			return refuse("this witness has cosigned two roots at size %d: give the log's checkpoint that is to count", accepted.Size)
+		case least.IsZero():
+			// It was never cosigned: any later cosignature is one too many.
+			return witness.Latest{Root: tlog.EmptyRoot}, nil
 		}
 		return least, nil
 	}
@@ -127,7 +164,10 @@ func (db *DB) decide(ctx context.Context, doubt Doubt, accepted Accepted) (witne
 	if err := checkpoint.VerifySignature(keys[doubt.Origin]...); err != nil {
 		return refuse("the checkpoint: %w", err)
 	}
-	if accepted.Size == least.Size && !two && checkpoint.Root != least.Root {
+	if checkpoint.Size == 0 && checkpoint.Root != tlog.EmptyRoot {
+		return refuse("a tree of size 0 has the root SHA-256(\"\")")
+	}
+	if !least.IsZero() && accepted.Size == least.Size && !two && checkpoint.Root != least.Root {
 		return refuse("the checkpoint's root at size %d is not the one that was cosigned", accepted.Size)
 	}
 	return witness.Latest{Size: checkpoint.Size, Root: checkpoint.Root, Time: least.Time}, nil
@@ -166,7 +206,9 @@ func reanchor(ctx context.Context, options Options) error {
 	}
 	var records []anchor.Record
 	for origin, latest := range kept {
-		records = append(records, anchor.Record{Origin: origin, Latest: latest})
+		if !latest.IsZero() {
+			records = append(records, anchor.Record{Origin: origin, Latest: latest})
+		}
 	}
 	file, err := anchor.Replace(options.files(), options.Anchor, options.Witness, records)
 	if err != nil {

@@ -16,7 +16,9 @@ import (
 )
 
 // A Doubt is one log of which the database may not know how far it was
-// cosigned. At least one of the three checkpoints is there.
+// cosigned. None of the
+// three checkpoints is there if all logs are in doubt and it was never cosigned,
+// as far as is known.
 type Doubt struct {
 	Origin string
 	// Database is the latest that the database holds, nil if none.
@@ -122,7 +124,8 @@ func examine(ctx context.Context, options Options) (doubts *DoubtError, anchored
 	return compare(anchored, kept, found, unanchored), anchored, torn, nil
 }
 
-// remembered reads what the database holds; there may be none.
+// remembered reads what the database holds, of logs that were never cosigned
+// the zero value; there may be no database.
 func remembered(ctx context.Context, options Options) (kept map[string]witness.Latest, found []Doubt, err error) {
 	if _, err := os.Stat(databasePath(options.Directory)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
@@ -136,11 +139,9 @@ func remembered(ctx context.Context, options Options) (kept map[string]witness.L
 	if err != nil {
 		return nil, nil, err
 	}
-	kept = make(map[string]witness.Latest)
+	kept = make(map[string]witness.Latest, len(logs))
 	for _, log := range logs {
-		if !log.Latest.IsZero() {
-			kept[log.Origin] = log.Latest
-		}
+		kept[log.Origin] = log.Latest
 	}
 	found, err = unremembered(ctx, db.pool)
 	return kept, found, err
@@ -148,7 +149,13 @@ func remembered(ctx context.Context, options Options) (kept map[string]witness.L
 
 // compare is the rule.
 func compare(anchored map[string]anchor.Record, kept map[string]witness.Latest, found []Doubt, unanchored bool) *DoubtError {
-	unanchored = unanchored && len(kept) > 0
+	cosigned := 0
+	for _, latest := range kept {
+		if !latest.IsZero() {
+			cosigned++
+		}
+	}
+	unanchored = unanchored && cosigned > 0
 	all := unanchored || len(found) > 0
 	e := &DoubtError{All: all}
 	switch {
@@ -156,7 +163,7 @@ func compare(anchored map[string]anchor.Record, kept map[string]witness.Latest, 
 		e.Cause = "a cosignature of this witness was found that it does not remember: its state was rolled back, or its key is in use elsewhere"
 	case unanchored:
 		e.Cause = "there is no anchor, but the database holds cosigned checkpoints: nothing says that they are the latest"
-	case len(kept) == 0:
+	case cosigned == 0:
 		e.Cause = "the database is gone, but the anchor says what was cosigned"
 	default:
 		e.Cause = "the database is older than the anchor"
@@ -184,8 +191,11 @@ func compare(anchored map[string]anchor.Record, kept map[string]witness.Latest, 
 		}
 	}
 	for origin, latest := range kept {
+		// Where all are, so is a log that was never cosigned, as far as is known.
 		if all || known[origin] != nil {
-			doubt(origin).Database = &latest
+			if d := doubt(origin); !latest.IsZero() {
+				d.Database = &latest
+			}
 		}
 	}
 	if len(known) == 0 && len(found) == 0 {

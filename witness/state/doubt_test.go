@@ -369,11 +369,59 @@ func TestSeveralCosignatures(t *testing.T) {
 	}
 }
 
-// TestNothingInDoubt: to accept where nothing is in doubt changes nothing.
+// TestNeverCosigned: where all logs are in doubt, so is one that the database has
+// no checkpoint of: it may have been cosigned since.
+func TestNeverCosigned(t *testing.T) {
+	directory, _, first, second := grown(t)
+	third := witnesstest.NewLog(t, "log.example/third", 9)
+	operator := operate(t, directory)
+	add(t, operator, third.Origin, third.Key.Verifier())
+	operator.Close()
+	if err := os.Remove(options(directory).Anchor); err != nil {
+		t.Fatal(err)
+	}
+	doubted(t, directory, "there is no anchor", true, state.Doubt{Origin: first.Origin, Database: pointer(made(first, 5))},
+		state.Doubt{Origin: second.Origin, Database: pointer(made(second, 3))}, state.Doubt{Origin: third.Origin})
+	others := []state.Accepted{{Origin: first.Origin, Size: 5}, {Origin: second.Origin, Size: 3}}
+	accept(t, directory, 1, others...)
+	for name, tt := range map[string]struct {
+		accepted state.Accepted
+		want     witness.Latest
+	}{
+		"never":     {state.Accepted{Origin: third.Origin}, witness.Latest{Root: tlog.EmptyRoot}},
+		"up to now": {state.Accepted{Origin: third.Origin, Size: 9, Checkpoint: third.Checkpoint(9)}, witness.Latest{Size: 9, Root: third.Root(9)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			copied := filepath.Join(t.TempDir(), "data")
+			copyDatabase(t, directory, copied)
+			accept(t, copied, 0, append(others, tt.accepted)...)
+			got := latestOf(t, serve(t, copied), third.Origin)
+			if got.Time == 0 {
+				t.Error("it is as if nothing had been accepted")
+			}
+			if got.Time = 0; got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestNothingInDoubt: a log that is not in doubt goes on from a later checkpoint
+// that the operator gives, and from nothing else.
 func TestNothingInDoubt(t *testing.T) {
 	directory, _, first, _ := grown(t)
+	for name, one := range map[string]state.Accepted{
+		"without a checkpoint":      {Origin: first.Origin, Size: 5},
+		"below what was cosigned":   {Origin: first.Origin, Size: 4, Checkpoint: first.Checkpoint(4)},
+		"another root at that size": {Origin: first.Origin, Size: 5, Checkpoint: first.Fork(4).Checkpoint(5)},
+		"not followed":              {Origin: "log.example/other", Size: 1, Checkpoint: witnesstest.NewLog(t, "log.example/other", 1).Checkpoint(1)},
+	} {
+		if _, err := state.Accept(t.Context(), options(directory), []state.Accepted{one}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 9, Checkpoint: first.Checkpoint(9)})
-	if got := latestOf(t, serve(t, directory), first.Origin); got != made(first, 5) {
+	if got := latestOf(t, serve(t, directory), first.Origin); got.Size != 9 || got.Root != first.Root(9) {
 		t.Errorf("got %v", got)
 	}
 	fresh := filepath.Join(t.TempDir(), "fresh")
