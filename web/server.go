@@ -32,9 +32,11 @@ const (
 	// maxHeader bounds a request's header in bytes.
 	maxHeader = 16 << 10
 	// maxConnections bounds the connections that are open at once, maxPerAddress
-	// those of one remote address; idle ones give way to others.
-	maxConnections = 1024
-	maxPerAddress  = 256
+	// those of one remote address; idle ones give way to others. A submission holds
+	// its connection until it is published, so there are as many as are received at
+	// once.
+	maxConnections = api.DefaultReceiving
+	maxPerAddress  = 1024
 )
 
 // Config is what a server serves. Log, Index and Policy must stand.
