@@ -42,7 +42,7 @@ func (db *DB) KeepEvidence(ctx context.Context, evidence *fork.Evidence) (isNew 
 	if err := row.Scan(&same, &all); err != nil || same > 0 || all >= maxEvidence {
 		return false, err
 	}
-	result, err := db.pool.ExecContext(ctx, `INSERT INTO evidence (id, origin, kind, found, data)
+	result, err := db.changes.ExecContext(ctx, `INSERT INTO evidence (id, origin, kind, found, data)
 		SELECT ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM evidence WHERE origin = ?) < ?
 		ON CONFLICT (id) DO NOTHING`,
 		id[:], evidence.Origin, string(evidence.Kind), time.Now().Unix(), data, evidence.Origin, maxEvidence)

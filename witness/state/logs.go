@@ -87,7 +87,7 @@ func set(ctx context.Context, tx *sql.Tx, update, count string, missing error, a
 // change runs one transaction of the operator's, which the process that serves
 // notices by the revision.
 func (db *DB) change(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := db.pool.BeginTx(ctx, nil)
+	tx, err := db.changes.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

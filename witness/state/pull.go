@@ -78,7 +78,7 @@ func (db *DB) Pull(ctx context.Context, list string, logs []Listed, dry bool, do
 }
 
 func (db *DB) pullBatch(ctx context.Context, list string, batch []Listed, dry bool, fresh map[string]bool) ([]Pulled, error) {
-	tx, err := db.pool.BeginTx(ctx, nil)
+	tx, err := db.changes.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

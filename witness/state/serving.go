@@ -184,6 +184,15 @@ func (s *Serving) load(ctx context.Context) error {
 		}
 		after = logs[len(logs)-1].Origin
 	}
+	// What this process has cosigned is not unlearned. The database may have
+	// been restored under it, or written by another program.
+	for origin, before := range s.known {
+		now := known[origin]
+		if !before.latest.IsZero() && (now == nil || behind(now.latest, before.latest)) {
+			s.stale = true
+			return fmt.Errorf("the database holds less of %+q than this process has cosigned: it was restored or changed from outside; stop the witness and run muster-witness recover", origin)
+		}
+	}
 	s.known, s.at, s.stale = known, at, false
 	return nil
 }
@@ -244,11 +253,39 @@ func (s *Serving) Halted() bool { return s.halted.Load() }
 func (s *Serving) Halt(ctx context.Context, found witness.Unremembered) error {
 	// First in memory: nothing leaves from here on even if the row cannot be kept.
 	s.halted.Store(true)
-	_, err := s.pool.ExecContext(ctx, `INSERT INTO unremembered (origin, size, root, time, note, found)
+	tx, err := s.changes.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	_, err = tx.ExecContext(ctx, `INSERT INTO unremembered (origin, size, root, time, note, found)
 		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		found.Origin, int64(found.Size), found.Root[:], int64(found.Time), found.Note, time.Now().Unix())
-	return err
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, forgetEarlier, found.Origin); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, forgetSmaller, found.Origin, maxUnremembered); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
+
+// maxUnremembered bounds the findings that are kept of one log: one that was
+// cosigned often since a backup could fill the disk with them, one by one.
+const maxUnremembered = 16
+
+// These leave of one log what [Doubt.Least] depends on: of each checkpoint the
+// latest cosignature, the largest checkpoints, and the latest cosignature of all.
+const (
+	forgetEarlier = `DELETE FROM unremembered AS one WHERE origin = ?1 AND EXISTS (SELECT 1 FROM unremembered AS later
+		WHERE later.origin = one.origin AND later.size = one.size AND later.root = one.root AND later.time > one.time)`
+	forgetSmaller = `DELETE FROM unremembered WHERE origin = ?1
+		AND (size, root) NOT IN (SELECT size, root FROM unremembered WHERE origin = ?1 ORDER BY size DESC, root LIMIT ?2)
+		AND (size, root) NOT IN (SELECT size, root FROM unremembered WHERE origin = ?1 ORDER BY time DESC, size DESC, root LIMIT 1)`
+)
 
 // advanced takes a change that is in the database into memory.
 func (s *Serving) advanced(origin string, to witness.Latest) {

@@ -33,14 +33,16 @@ import (
 // fileName is the database inside the data directory.
 const fileName = "witness.db"
 
-// connections is how many connections look-ups and the operator's changes
-// share. Each has a page cache of its own, and look-ups are a few index steps.
+// connections is how many connections look-ups share. Each has a page cache of
+// its own, and look-ups are a few index steps.
 const connections = 2
 
 // DB is a witness's database as its operator's tools see it. It advances
 // nothing: that takes a [Serving].
 type DB struct {
-	pool *sql.DB
+	// pool is for look-ups alone. Changes have a connection of their own: they
+	// wait for the write lock, and who holds that may wait for a look-up.
+	pool, changes *sql.DB
 
 	// parsed holds the keys of log_keys by their vkey, because checking one
 	// costs more than reading it. Only the operator adds to it.
@@ -83,7 +85,11 @@ func open(ctx context.Context, options Options) (_ *DB, err error) {
 	}
 	db.pool.SetMaxOpenConns(connections)
 	db.pool.SetMaxIdleConns(connections)
-	if err := migrate(ctx, db.pool); err != nil {
+	if db.changes, err = driver.Open(dataSource(path, options.VFS)); err != nil {
+		return nil, err
+	}
+	db.changes.SetMaxOpenConns(1)
+	if err := migrate(ctx, db.changes); err != nil {
 		return nil, err
 	}
 	// SQLite syncs its files; the names of new ones are the directory's.
@@ -103,8 +109,8 @@ var pragmas = []string{
 	"cache_size(-1024)",
 }
 
-// dataSource is the connection string of the pool. Its transactions take the
-// write lock when they begin: all of them write.
+// dataSource is the connection string of the pools. Transactions take the write
+// lock when they begin: all of them write.
 func dataSource(path, vfs string) string {
 	parameters := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	return fileURL(path, vfs, parameters)
@@ -124,10 +130,13 @@ func fileURL(path, vfs string, parameters url.Values) string {
 
 // Close closes the database.
 func (db *DB) Close() error {
-	if db.pool == nil {
-		return nil
+	var errs []error
+	for _, pool := range []*sql.DB{db.pool, db.changes} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
 	}
-	return db.pool.Close()
+	return errors.Join(errs...)
 }
 
 const followedQuery = `SELECT logs.origin, logs.enabled, logs.requests_per_day, logs.contact, logs.list,
