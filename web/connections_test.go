@@ -10,12 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-log/muster/web"
 	"github.com/muster-log/muster/web/webtest"
 )
 
 // TestConnections: those that say nothing keep nobody out, and no more of them are
 // open than may be.
 func TestConnections(t *testing.T) {
+	const most, more = 200, 40
+	web.BoundConnections(t, most)
 	s := webtest.New(t, webtest.Options{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -24,7 +27,6 @@ func TestConnections(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- s.Server.Serve(ctx, listener) }()
-	const most, more = 1024, 40
 	var quiet []net.Conn
 	for range most + more {
 		conn, err := net.Dial("tcp", listener.Addr().String())

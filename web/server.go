@@ -31,13 +31,14 @@ const (
 	stopTimeout = 10 * time.Second
 	// maxHeader bounds a request's header in bytes.
 	maxHeader = 16 << 10
-	// maxConnections bounds the connections that are open at once, maxPerAddress
-	// those of one remote address; idle ones give way to others. A submission holds
-	// its connection until it is published, so there are as many as are received at
-	// once.
-	maxConnections = api.DefaultReceiving
-	maxPerAddress  = 1024
+	// maxPerAddress bounds the connections of one remote address.
+	maxPerAddress = 1024
 )
+
+// maxConnections bounds the connections that are open at once; idle ones give way
+// to others. A submission holds its connection until it is published, so there are
+// as many as are received at once.
+var maxConnections = api.DefaultReceiving
 
 // Config is what a server serves. Log, Index and Policy must stand.
 type Config struct {
