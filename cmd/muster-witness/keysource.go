@@ -52,6 +52,10 @@ func (s keySource) anchor(cmd *cobra.Command, given, data string) (string, error
 	if path == "" {
 		return "", command.Usage(cmd, errors.New("missing --anchor: with --key-credential no place goes without saying"))
 	}
+	// What a link leads to is replaced, not the link: it may lead to another disk.
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	if inside(data, filepath.Dir(path)) {
 		return "", command.Usage(cmd, fmt.Errorf("the anchor %s lies in the data directory %s: who restores that takes both back, and nobody notices; give --anchor a place outside", path, data))
 	}

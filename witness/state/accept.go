@@ -37,9 +37,9 @@ func (e *AcceptError) Unwrap() error { return e.Err }
 
 // Accept takes an operator's word for logs in doubt. Where all are in doubt,
 // all must be named: remaining are those that are missing, and nothing was
-// changed. A log that is followed and not in doubt goes on from a checkpoint
-// that is not below what it was cosigned for: so one is followed again that was
-// cosigned before the witness lost all memory of it. The caller holds the locks,
+// changed. A log that is followed, not in doubt, and was never cosigned as far as
+// is known begins at a checkpoint: so one is followed again that was cosigned
+// before the witness lost all memory of it. The caller holds the locks,
 // as for [Serve].
 //
 // The database is written before the anchor, and what halted the witness is
@@ -112,21 +112,19 @@ func (db *DB) undoubted(ctx context.Context, accepted Accepted) (Doubt, error) {
 		return Doubt{}, &AcceptError{Origin: accepted.Origin, Err: errors.New(text)}
 	}
 	if accepted.Checkpoint == nil {
-		return refuse("it is not in doubt; a log that is followed goes on from another checkpoint only if that is given")
+		return refuse("it is not in doubt; only a log that was never cosigned, as far as is known, begins where you say, and that takes a checkpoint")
 	}
-	var size, at sql.NullInt64
-	var root []byte
-	err := db.pool.QueryRowContext(ctx, `SELECT size, root, time FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin = ?`, accepted.Origin).Scan(&size, &root, &at)
+	var cosigned bool
+	err := db.pool.QueryRowContext(ctx, `SELECT size IS NOT NULL FROM logs LEFT JOIN latest USING (origin) WHERE logs.origin = ?`, accepted.Origin).Scan(&cosigned)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return refuse("it is not followed: add it with muster-witness log add first")
 	case err != nil:
 		return Doubt{}, err
-	case !size.Valid:
-		return Doubt{Origin: accepted.Origin}, nil
+	case cosigned:
+		return refuse("it is not in doubt: where it has grown, it shows that to the witness itself, with a consistency proof")
 	}
-	latest, err := latestOf(size.Int64, root, at.Int64)
-	return Doubt{Origin: accepted.Origin, Database: &latest}, err
+	return Doubt{Origin: accepted.Origin}, nil
 }
 
 // decide is what is remembered of a log from here on.

@@ -406,23 +406,34 @@ func TestNeverCosigned(t *testing.T) {
 	}
 }
 
-// TestNothingInDoubt: a log that is not in doubt goes on from a later checkpoint
-// that the operator gives, and from nothing else.
+// TestNothingInDoubt: a log that is not in doubt begins at a checkpoint that the
+// operator gives if it was never cosigned as far as is known. One that was grows
+// by consistency proofs alone, whatever somebody tells its operator to type.
 func TestNothingInDoubt(t *testing.T) {
 	directory, _, first, _ := grown(t)
+	third := witnesstest.NewLog(t, "log.example/third", 9)
+	operator := operate(t, directory)
+	add(t, operator, third.Origin, third.Key.Verifier())
+	operator.Close()
 	for name, one := range map[string]state.Accepted{
-		"without a checkpoint":      {Origin: first.Origin, Size: 5},
-		"below what was cosigned":   {Origin: first.Origin, Size: 4, Checkpoint: first.Checkpoint(4)},
-		"another root at that size": {Origin: first.Origin, Size: 5, Checkpoint: first.Fork(4).Checkpoint(5)},
-		"not followed":              {Origin: "log.example/other", Size: 1, Checkpoint: witnesstest.NewLog(t, "log.example/other", 1).Checkpoint(1)},
+		"a fork of it":         {Origin: first.Origin, Size: 9, Checkpoint: first.Fork(4).Checkpoint(9)},
+		"its own growth":       {Origin: first.Origin, Size: 9, Checkpoint: first.Checkpoint(9)},
+		"without a checkpoint": {Origin: third.Origin, Size: 5},
+		"another's key":        {Origin: third.Origin, Size: 5, Checkpoint: witnesstest.NewLog(t, third.Origin, 5).Checkpoint(5)},
+		"not followed":         {Origin: "log.example/other", Size: 1, Checkpoint: witnesstest.NewLog(t, "log.example/other", 1).Checkpoint(1)},
 	} {
-		if _, err := state.Accept(t.Context(), options(directory), []state.Accepted{one}); err == nil {
-			t.Errorf("%s: accepted", name)
+		_, err := state.Accept(t.Context(), options(directory), []state.Accepted{one})
+		if _, ok := errors.AsType[*state.AcceptError](err); !ok {
+			t.Errorf("%s: got %v, want an AcceptError", name, err)
 		}
 	}
-	accept(t, directory, 0, state.Accepted{Origin: first.Origin, Size: 9, Checkpoint: first.Checkpoint(9)})
-	if got := latestOf(t, serve(t, directory), first.Origin); got.Size != 9 || got.Root != first.Root(9) {
+	accept(t, directory, 0, state.Accepted{Origin: third.Origin, Size: 9, Checkpoint: third.Checkpoint(9)})
+	db := serve(t, directory)
+	if got := latestOf(t, db, third.Origin); got.Size != 9 || got.Root != third.Root(9) {
 		t.Errorf("got %v", got)
+	}
+	if got := latestOf(t, db, first.Origin); got != made(first, 5) {
+		t.Errorf("the other log: got %v", got)
 	}
 	fresh := filepath.Join(t.TempDir(), "fresh")
 	if doubts, err := state.Doubts(t.Context(), options(fresh)); doubts != nil || err != nil {
