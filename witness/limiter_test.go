@@ -11,14 +11,24 @@ import (
 
 // gate is a limiter that a test opens and closes.
 type gate struct {
-	closed          bool
-	origins         []string
-	perDay, unknown uint64
+	closed, full            bool
+	growths, repeats        []string
+	perDay, signed, unknown uint64
 }
 
-func (g *gate) Known(origin string, perDay uint64) (time.Duration, bool) {
-	g.origins, g.perDay = append(g.origins, origin), perDay
+func (g *gate) Signed() (time.Duration, bool) {
+	g.signed++
+	return 5 * time.Second, !g.full
+}
+
+func (g *gate) Growth(origin string, perDay uint64) (time.Duration, bool) {
+	g.growths, g.perDay = append(g.growths, origin), perDay
 	return 7 * time.Second, !g.closed
+}
+
+func (g *gate) Repeat(origin string, perDay uint64) (time.Duration, bool) {
+	g.repeats, g.perDay = append(g.repeats, origin), perDay
+	return 9 * time.Second, !g.closed
 }
 
 func (g *gate) Unknown() (time.Duration, bool) {
@@ -26,8 +36,9 @@ func (g *gate) Unknown() (time.Duration, bool) {
 	return 3 * time.Second, !g.closed
 }
 
-// TestW12RateLimits: a request is counted once, after its origin is known and
-// before anything is verified, however good it is.
+// TestW12RateLimits: a request is counted once, as what it is: whoever cannot sign
+// for a log takes nothing of its rate, and whoever repeats what it has signed
+// nothing of what it has for its growth.
 func TestW12RateLimits(t *testing.T) {
 	log := witnesstest.NewLog(t, "log.example/a", 9)
 	stranger := witnesstest.NewLog(t, "log.example/a", 9)
@@ -36,22 +47,25 @@ func TestW12RateLimits(t *testing.T) {
 		body         []byte
 		open, closed witness.Kind
 		wait         time.Duration
-		known        int
+		growth       int
+		repeat       int
 		unknown      uint64
 	}{
-		"good":           {log.Request(3, 5).Marshal(), "accepted", witness.KindRateLimited, 7 * time.Second, 1, 0},
-		"conflict":       {log.Request(2, 5).Marshal(), witness.KindOldSize, witness.KindRateLimited, 7 * time.Second, 1, 0},
-		"not signed":     {stranger.Request(3, 5).Marshal(), witness.KindNotSigned, witness.KindRateLimited, 7 * time.Second, 1, 0},
-		"unknown origin": {other.Request(3, 5).Marshal(), witness.KindUnknownOrigin, witness.KindRateLimited, 3 * time.Second, 0, 1},
-		"malformed":      {[]byte("old"), witness.KindMalformed, witness.KindMalformed, 0, 0, 0},
-		"too large":      {make([]byte, witness.MaxRequest+1), witness.KindTooLarge, witness.KindTooLarge, 0, 0, 0},
+		"growth":         {log.Request(3, 5).Marshal(), "accepted", witness.KindRateLimited, 7 * time.Second, 1, 0, 0},
+		"bad proof":      {log.Fork(2).Request(3, 5).Marshal(), witness.KindInconsistent, witness.KindRateLimited, 7 * time.Second, 1, 0, 0},
+		"the same again": {log.Request(3, 3).Marshal(), "accepted", witness.KindRateLimited, 9 * time.Second, 0, 1, 0},
+		"conflict":       {log.Request(2, 5).Marshal(), witness.KindOldSize, witness.KindRateLimited, 9 * time.Second, 0, 1, 0},
+		"not signed":     {stranger.Request(3, 5).Marshal(), witness.KindNotSigned, witness.KindNotSigned, 0, 0, 0, 0},
+		"unknown origin": {other.Request(3, 5).Marshal(), witness.KindUnknownOrigin, witness.KindRateLimited, 3 * time.Second, 0, 0, 1},
+		"malformed":      {[]byte("old"), witness.KindMalformed, witness.KindMalformed, 0, 0, 0, 0},
+		"too large":      {make([]byte, witness.MaxRequest+1), witness.KindTooLarge, witness.KindTooLarge, 0, 0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limiter := new(gate)
 			w, state, _ := newWitness(t, log, func(config *witness.Config) { config.Limiter = limiter })
 			state.log.RequestsPerDay = 1440
 			times(t, w, log.Request(0, 3))
-			limiter.origins, limiter.closed = nil, true
+			limiter.growths, limiter.closed = nil, true
 			_, err := w.AddCheckpoint(t.Context(), c.body)
 			if got := kindOf(err); got != c.closed {
 				t.Errorf("closed: got %v, want %s", err, c.closed)
@@ -63,9 +77,14 @@ func TestW12RateLimits(t *testing.T) {
 			if state.latest.Size != 3 {
 				t.Errorf("closed: the state is at %d", state.latest.Size)
 			}
-			if len(limiter.origins) != c.known || limiter.unknown != c.unknown || limiter.perDay != 1440 {
-				t.Errorf("counted %q and %d unknown", limiter.origins, limiter.unknown)
+			if len(limiter.growths) != c.growth || len(limiter.repeats) != c.repeat || limiter.unknown != c.unknown || limiter.perDay != 1440 {
+				t.Errorf("counted growth %q, repeats %q and %d unknown", limiter.growths, limiter.repeats, limiter.unknown)
 			}
+			limiter.closed, limiter.full = false, true
+			if _, err := w.AddCheckpoint(t.Context(), c.body); c.growth+c.repeat > 0 && kindOf(err) != witness.KindRateLimited {
+				t.Errorf("too much altogether: got %v", err)
+			}
+			limiter.full = false
 			limiter.closed = false
 			if _, err := w.AddCheckpoint(t.Context(), c.body); kindOf(err) != c.open {
 				t.Errorf("open: got %v, want %s", err, c.open)
@@ -89,7 +108,7 @@ func TestRateIsCountedOnce(t *testing.T) {
 		}
 	}
 	times(t, w, log.Request(3, 5))
-	if len(limiter.origins) != 2 {
-		t.Errorf("two requests were counted %d times", len(limiter.origins))
+	if len(limiter.growths) != 2 || limiter.signed != 2 {
+		t.Errorf("two requests were counted %d times", len(limiter.growths))
 	}
 }

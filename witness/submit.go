@@ -47,7 +47,7 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 	return lines, err
 }
 
-// admit looks the log up, counts the request and verifies the log's signature:
+// admit looks the log up, verifies the log's signature and counts the request:
 // what can be said without waiting for another request of the origin.
 func (w *Witness) admit(ctx context.Context, s *submission) error {
 	if err := w.lookup(ctx, s); err != nil {
@@ -58,12 +58,22 @@ func (w *Witness) admit(ctx context.Context, s *submission) error {
 		}
 		return err
 	}
-	if w.limiter != nil {
-		if wait, ok := w.limiter.Known(s.log.Origin, s.log.RequestsPerDay); !ok {
-			return s.tooOften(wait, errors.New("too many requests for this origin"))
-		}
+	// Before it is counted: one verification costs about what the request itself
+	// did, and forged requests must not use up what the log may ask.
+	if err := s.verify(); err != nil || w.limiter == nil {
+		return err
 	}
-	return s.verify()
+	if wait, ok := w.limiter.Signed(); !ok {
+		return s.tooOften(wait, errors.New("this witness is asked too often at present"))
+	}
+	count := w.limiter.Repeat
+	if s.latest.IsZero() || s.OldSize == s.latest.Size && s.Checkpoint.Size > s.latest.Size {
+		count = w.limiter.Growth
+	}
+	if wait, ok := count(s.log.Origin, s.log.RequestsPerDay); !ok {
+		return s.tooOften(wait, errors.New("too many requests for this origin"))
+	}
+	return nil
 }
 
 func (s *submission) tooOften(wait time.Duration, err error) error {

@@ -20,8 +20,9 @@
 //     contradiction is kept as evidence (package tlog/fork) before the answer.
 //     The answer is what it would have been without.
 //   - Of one origin time stamps never decrease, whatever the clock does.
-//   - Whoever cannot sign for a followed log costs it no signature and no write;
-//     the cheap checks come before the dear ones.
+//   - The cheap checks come before the dear ones. Whoever cannot sign for a
+//     followed log costs it no signature, no write, and nothing of the log's rate;
+//     who repeats what the log has signed costs what the rate of repeats allows.
 //
 // What it does not promise: a state that was rolled back is noticed here only
 // when somebody submits what it has forgotten; witness/state compares itself
@@ -63,10 +64,18 @@ type Config struct {
 
 // A Limiter bounds how often requests are looked at. witness/limit is one. It
 // is safe for concurrent use.
+//
+// What a log has signed anybody may send again, and what it has not, in its name:
+// neither takes from what the log has for its growth.
 type Limiter interface {
-	// Known takes one request of a followed origin; perDay is
-	// Log.RequestsPerDay. ok false: there is room for it after wait.
-	Known(origin string, perDay uint64) (wait time.Duration, ok bool)
+	// Signed takes one request that a followed log has signed, whichever.
+	// ok false: there is room for it after wait.
+	Signed() (wait time.Duration, ok bool)
+	// Growth takes one of an origin that was signed for a larger checkpoint than
+	// the latest; perDay is Log.RequestsPerDay.
+	Growth(origin string, perDay uint64) (wait time.Duration, ok bool)
+	// Repeat takes one of an origin that was signed for any other.
+	Repeat(origin string, perDay uint64) (wait time.Duration, ok bool)
 	// Unknown takes one request for any origin that is not followed.
 	Unknown() (wait time.Duration, ok bool)
 }

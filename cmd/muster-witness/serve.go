@@ -59,8 +59,8 @@ func (a *app) serveCommand() *cobra.Command {
 	s.source.flags(cmd)
 	flags.StringVar(&s.listen, "listen", "", "the address to listen on, such as 127.0.0.1:8080; port 0 takes a free one")
 	flags.StringVar(&s.url, "url", "", "the public prefix of the witness's URLs, for its page; default: what the page was asked for under")
-	flags.Float64Var(&s.limits.Rate, "rate", limit.DefaultRate, "how many add-checkpoint requests a second are taken of all logs together; 0: no limit")
-	flags.Float64Var(&s.limits.OriginRate, "origin-rate", limit.DefaultOriginRate, "how many a second of one log, unless a list says how many a day it needs; 0: no limit")
+	flags.Float64Var(&s.limits.Rate, "rate", limit.DefaultRate, "how many requests a second are taken that a followed log has signed, of all logs together; 0: no limit")
+	flags.Float64Var(&s.limits.OriginRate, "origin-rate", limit.DefaultOriginRate, "how many a second for the growth of one log, unless a list says how many a day it needs; for what is signed and is no growth a fiftieth of that besides; 0: no limit")
 	flags.Float64Var(&s.limits.UnknownRate, "unknown-rate", limit.DefaultUnknownRate, "how many a second of all origins together that are not followed; 0: no limit")
 	flags.StringVar(&s.metrics, "metrics", "", "the address to show metrics to Prometheus on, at /metrics, such as 127.0.0.1:9090; default: nowhere")
 	flags.StringVar(&s.logFormat, "log-format", "", "the lines of the log: text or json; default: text, with --json json")
@@ -140,13 +140,12 @@ func (a *app) serve(cmd *cobra.Command, s serving) error {
 	}
 	defer db.Close()
 	counted.Watch(db)
-	limiter := limit.New(s.limits)
-	w, err := witness.New(witness.Config{Keys: keys, State: db, Limiter: limiter, Logger: logger,
+	w, err := witness.New(witness.Config{Keys: keys, State: db, Limiter: limit.New(s.limits), Logger: logger,
 		Hooks: witness.Hooks{EvidenceFound: counted.EvidenceFound, EvidenceLost: counted.EvidenceLost}})
 	if err != nil {
 		return err
 	}
-	return a.listen(ctx, s, server.Config{Witness: w, Request: limiter.Request, Metrics: counted, URL: s.url, Logger: logger}, counted)
+	return a.listen(ctx, s, server.Config{Witness: w, Metrics: counted, URL: s.url, Logger: logger}, counted)
 }
 
 // listen answers logs and monitors, and Prometheus if that was asked for.

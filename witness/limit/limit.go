@@ -1,5 +1,6 @@
-// Package limit bounds how often a witness is asked: altogether, for one
-// followed log, and for all logs together that it does not follow. It
+// Package limit bounds how often a witness is asked: by all followed logs, for
+// the growth of one and for what is not growth, and for all logs together that it
+// does not follow. It
 // implements [witness.Limiter] with the token buckets of
 // golang.org/x/time/rate.
 //
@@ -19,8 +20,7 @@ import (
 )
 
 const (
-	// DefaultRate is how many add-checkpoint requests a second are taken
-	// altogether: above it a small machine has no time left for signatures.
+	// DefaultRate is how many signed requests a second are taken altogether: above it a small machine has no time left for signatures.
 	DefaultRate = 2000
 	// DefaultOriginRate is how many a second one log may make: several times
 	// what a log needs that publishes ten times a second and repeats itself.
@@ -34,6 +34,10 @@ const (
 	// pause, burst the same for the buckets that many share.
 	originBurst = 4
 	burst       = 1
+	// repeats is how many times more often a log may grow than ask for what is
+	// not growth; leastRepeats of those may come at once.
+	repeats      = 50
+	leastRepeats = 20
 	// leastBurst is the least that a log with so many requests a day may ask
 	// for at once: a start, with its retries, is no abuse.
 	leastBurst = 10
@@ -43,11 +47,12 @@ const (
 
 // Options are the rates, in requests a second. Zero means no limit.
 type Options struct {
-	// Rate is for all add-checkpoint requests together; a second's worth may
-	// come at once.
+	// Rate is for all requests together that a followed log has signed; a
+	// second's worth may come at once.
 	Rate float64
-	// OriginRate is for each followed log of which nothing else is known; four
-	// seconds' worth may come at once.
+	// OriginRate is for the growth of each followed log of which nothing else is
+	// known; four seconds' worth may come at once. Of what is signed and is not
+	// growth, a fiftieth of that is taken besides.
 	OriginRate float64
 	// UnknownRate is for all origins together that are not followed; a
 	// second's worth may come at once.
@@ -57,7 +62,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Limiter holds the buckets: two, and one for each followed log that has ever
+// Limiter holds the buckets: two, and two for each followed log that has ever
 // asked since the start. It is safe for concurrent use.
 type Limiter struct {
 	now          func() time.Time
@@ -68,10 +73,10 @@ type Limiter struct {
 	origins map[string]*origin
 }
 
-// origin is the bucket of one log and what it was made for.
+// origin is the buckets of one log and what they were made for.
 type origin struct {
-	perDay uint64
-	bucket *rate.Limiter
+	perDay         uint64
+	growth, repeat *rate.Limiter
 }
 
 var _ witness.Limiter = (*Limiter)(nil)
@@ -90,32 +95,37 @@ func New(options Options) *Limiter {
 	}
 }
 
-// Request takes one add-checkpoint request, whoever makes it. ok false: there
-// is room for it after wait.
-func (l *Limiter) Request() (wait time.Duration, ok bool) { return take(l.all, l.now()) }
+// Signed implements [witness.Limiter].
+func (l *Limiter) Signed() (wait time.Duration, ok bool) { return take(l.all, l.now()) }
 
 // Unknown implements [witness.Limiter].
 func (l *Limiter) Unknown() (wait time.Duration, ok bool) { return take(l.unknown, l.now()) }
 
-// Known implements [witness.Limiter]. A perDay that has changed counts from the
-// next request on, with a full bucket.
-func (l *Limiter) Known(name string, perDay uint64) (wait time.Duration, ok bool) {
-	return take(l.of(name, perDay), l.now())
+// Growth implements [witness.Limiter]. A perDay that has changed counts from the
+// next request on, with full buckets.
+func (l *Limiter) Growth(name string, perDay uint64) (wait time.Duration, ok bool) {
+	return take(l.of(name, perDay).growth, l.now())
 }
 
-// of returns the bucket of a log.
-func (l *Limiter) of(name string, perDay uint64) *rate.Limiter {
+// Repeat implements [witness.Limiter].
+func (l *Limiter) Repeat(name string, perDay uint64) (wait time.Duration, ok bool) {
+	return take(l.of(name, perDay).repeat, l.now())
+}
+
+// of returns the buckets of a log.
+func (l *Limiter) of(name string, perDay uint64) *origin {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of := l.origins[name]
 	if of == nil || of.perDay != perDay {
-		of = &origin{perDay: perDay, bucket: bucket(l.originRate, originBurst, 1)}
+		perSecond, least := l.originRate, 1
 		if perDay != 0 {
-			of.bucket = bucket(float64(perDay)/day.Seconds(), originBurst, leastBurst)
+			perSecond, least = float64(perDay)/day.Seconds(), leastBurst
 		}
+		of = &origin{perDay: perDay, growth: bucket(perSecond, originBurst, least), repeat: bucket(perSecond/repeats, originBurst, leastRepeats)}
 		l.origins[name] = of
 	}
-	return of.bucket
+	return of
 }
 
 // bucket makes a full bucket of a rate a second that holds so many seconds'

@@ -39,13 +39,13 @@ func TestBurstThenRate(t *testing.T) {
 		// again is how many pass a tenth of a second later.
 		again int
 	}{
-		"all": {Options{Rate: 2000}, (*Limiter).Request, 2000, 500 * time.Microsecond, 200},
-		"one log": {Options{OriginRate: 50}, func(l *Limiter) (time.Duration, bool) { return l.Known("a", 0) },
+		"all": {Options{Rate: 2000}, (*Limiter).Signed, 2000, 500 * time.Microsecond, 200},
+		"one log": {Options{OriginRate: 50}, func(l *Limiter) (time.Duration, bool) { return l.Growth("a", 0) },
 			200, 20 * time.Millisecond, 5},
 		"unknown": {Options{UnknownRate: 20}, (*Limiter).Unknown, 20, 50 * time.Millisecond, 2},
-		"a log with requests a day": {Options{OriginRate: 50}, func(l *Limiter) (time.Duration, bool) { return l.Known("a", 8640) },
+		"a log with requests a day": {Options{OriginRate: 50}, func(l *Limiter) (time.Duration, bool) { return l.Growth("a", 8640) },
 			10, 10 * time.Second, 0},
-		"a log with many requests a day": {Options{}, func(l *Limiter) (time.Duration, bool) { return l.Known("a", 8_640_000) },
+		"a log with many requests a day": {Options{}, func(l *Limiter) (time.Duration, bool) { return l.Growth("a", 8_640_000) },
 			400, 10 * time.Millisecond, 10},
 		"one request in ten seconds": {Options{UnknownRate: 0.1}, (*Limiter).Unknown, 1, 10 * time.Second, 0},
 	} {
@@ -67,7 +67,7 @@ func TestBurstThenRate(t *testing.T) {
 // TestWaitIsLongEnough: who waits as long as it was told passes.
 func TestWaitIsLongEnough(t *testing.T) {
 	limiter, at := newLimiter(Options{OriginRate: 3})
-	ask := func() (time.Duration, bool) { return limiter.Known("a", 0) }
+	ask := func() (time.Duration, bool) { return limiter.Growth("a", 0) }
 	passed(100, ask)
 	for i := range 1000 {
 		wait, ok := ask()
@@ -83,7 +83,7 @@ func TestWaitIsLongEnough(t *testing.T) {
 
 func TestRefusedTakesNothing(t *testing.T) {
 	limiter, at := newLimiter(Options{OriginRate: 10})
-	ask := func() (time.Duration, bool) { return limiter.Known("a", 0) }
+	ask := func() (time.Duration, bool) { return limiter.Growth("a", 0) }
 	passed(1000, ask)
 	for range 1000 {
 		ask()
@@ -97,14 +97,14 @@ func TestRefusedTakesNothing(t *testing.T) {
 func TestZeroIsNoLimit(t *testing.T) {
 	limiter, _ := newLimiter(Options{})
 	for name, ask := range map[string]func() (time.Duration, bool){
-		"all": limiter.Request, "unknown": limiter.Unknown,
-		"one log": func() (time.Duration, bool) { return limiter.Known("a", 0) },
+		"all": limiter.Signed, "unknown": limiter.Unknown,
+		"one log": func() (time.Duration, bool) { return limiter.Growth("a", 0) },
 	} {
 		if count, wait := passed(100_000, ask); count != 100_000 {
 			t.Errorf("%s: %d pass, then a wait of %v", name, count, wait)
 		}
 	}
-	if count, _ := passed(100, func() (time.Duration, bool) { return limiter.Known("listed", 1) }); count != leastBurst {
+	if count, _ := passed(100, func() (time.Duration, bool) { return limiter.Growth("listed", 1) }); count != leastBurst {
 		t.Errorf("a log with one request a day: %d pass at once, want %d", count, leastBurst)
 	}
 }
@@ -114,7 +114,7 @@ func TestLogsDoNotTakeFromEachOther(t *testing.T) {
 	limiter, _ := newLimiter(Options{OriginRate: 1, UnknownRate: 1})
 	passed(100, limiter.Unknown)
 	for i := range 10 {
-		count, _ := passed(100, func() (time.Duration, bool) { return limiter.Known(fmt.Sprint(i), 0) })
+		count, _ := passed(100, func() (time.Duration, bool) { return limiter.Growth(fmt.Sprint(i), 0) })
 		if count != 4 {
 			t.Errorf("log %d: %d pass, want 4", i, count)
 		}
@@ -127,7 +127,7 @@ func TestChangedRequestsADay(t *testing.T) {
 		perDay uint64
 		want   int
 	}{{0, 4}, {0, 0}, {8640, 10}, {8640, 0}, {0, 4}, {1<<64 - 1, 1000}} {
-		if count, _ := passed(1000, func() (time.Duration, bool) { return limiter.Known("a", c.perDay) }); count != c.want {
+		if count, _ := passed(1000, func() (time.Duration, bool) { return limiter.Growth("a", c.perDay) }); count != c.want {
 			t.Errorf("%d requests a day: %d pass, want %d", c.perDay, count, c.want)
 		}
 	}
@@ -143,7 +143,7 @@ func TestConcurrently(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			count, _ := passed(1000, func() (time.Duration, bool) { return limiter.Known("a", 0) })
+			count, _ := passed(1000, func() (time.Duration, bool) { return limiter.Growth("a", 0) })
 			mu.Lock()
 			defer mu.Unlock()
 			total += count

@@ -18,9 +18,6 @@ const (
 	// ahead is how many bytes of a body are made room for because its header says
 	// so: what a small log sends. A larger one gets room as it arrives.
 	ahead = 8 << 10
-	// drained is the length of the longest body that is taken in, in bytes, to
-	// keep the connection of a request that is refused without reading it.
-	drained = 16 << 10
 )
 
 // addCheckpoint is the add-checkpoint call.
@@ -64,16 +61,8 @@ func (s *Server) refuseCheckpoint(w http.ResponseWriter, r *http.Request, err er
 	return s.refuse(w, r, err)
 }
 
-// receive takes in a request's body, if there is room for the request.
+// receive takes in a request's body.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if s.config.Request != nil {
-		if wait, ok := s.config.Request(); !ok {
-			if r.ContentLength < 0 || r.ContentLength > drained {
-				w.Header().Set("Connection", "close")
-			}
-			return nil, &witness.Error{Kind: witness.KindRateLimited, RetryAfter: wait, Err: errors.New("this witness is asked too often at present")}
-		}
-	}
 	tooLarge := &witness.Error{Kind: witness.KindTooLarge, Err: fmt.Errorf("the request body has more than %d bytes", witness.MaxRequest)}
 	if r.ContentLength > witness.MaxRequest {
 		w.Header().Set("Connection", "close")

@@ -14,14 +14,18 @@ import (
 	"github.com/muster-log/muster/witness/witnesstest"
 )
 
-// gate is a limiter that holds each known request until it is opened.
+// gate is a limiter that holds each signed request until it is opened.
 type gate struct{ came, opened chan struct{} }
 
-func (g gate) Known(string, uint64) (time.Duration, bool) {
+func (g gate) Signed() (time.Duration, bool) {
 	g.came <- struct{}{}
 	<-g.opened
 	return 0, true
 }
+
+func (gate) Growth(string, uint64) (time.Duration, bool) { return 0, true }
+
+func (gate) Repeat(string, uint64) (time.Duration, bool) { return 0, true }
 
 func (gate) Unknown() (time.Duration, bool) { return 0, true }
 

@@ -26,8 +26,8 @@ const (
 	// maxHeader bounds a request's header in bytes; net/http allows 4 kB more.
 	maxHeader = 16 << 10
 	// maxConnections bounds the connections that are open at once, and with them
-	// the bodies that are being read, 64 MiB in all; maxPerAddress bounds those of
-	// one remote address. Connections that are idle give way to others.
+	// the bodies that are being read: some 150 MiB of memory at the worst.
+	// maxPerAddress bounds those of one remote address. Connections that are idle give way to others.
 	maxConnections = 512
 	maxPerAddress  = 64
 )
@@ -81,9 +81,6 @@ type Metrics interface {
 // Config is what a server serves. Witness must stand.
 type Config struct {
 	Witness *witness.Witness
-	// Request takes one add-checkpoint request, whoever makes it, before its
-	// body is read; ok false: there is room for it after wait. Nil: no limit.
-	Request func() (wait time.Duration, ok bool)
 	// Metrics may be nil.
 	Metrics Metrics
 	// URL is the public prefix of the witness's URLs, for the page at "/"; empty:
