@@ -77,17 +77,33 @@ func (a *app) addLog(cmd *cobra.Command, data, origin string, key tlog.VerifierK
 	if err != nil {
 		return fmt.Errorf("add the log: %w", err)
 	}
+	keys, err := db.Keys(cmd.Context(), origin)
+	if err != nil {
+		return fmt.Errorf("read the log's keys: %w", err)
+	}
 	result := struct {
 		Origin string `json:"origin"`
 		Key    string `json:"key"`
 		Added  bool   `json:"added"`
-	}{origin, key.String(), added}
+		// Besides are the other keys that are trusted for the log, from a list
+		// maybe: whoever holds one can make the witness useless to it.
+		Besides []string `json:"besides,omitempty"`
+	}{Origin: origin, Key: key.String(), Added: added}
+	for _, other := range keys {
+		if !other.Equal(key) {
+			result.Besides = append(result.Besides, other.String())
+		}
+	}
 	return a.Print(result, func(out io.Writer) error {
 		format := "following %s with key %s\n"
 		if !added {
 			format = "%s is followed with key %s already\n"
 		}
 		_, err := fmt.Fprintf(out, format, printableOrigin(origin), key)
+		for _, other := range result.Besides {
+			_, err = fmt.Fprintf(out, "besides with %s; if that is not the log's any more: muster-witness log disable %s --data %s --key %s\n",
+				other, shellWord(origin), shellWord(data), shellWord(other))
+		}
 		return err
 	})
 }

@@ -215,6 +215,12 @@ func (db *DB) keys(ctx context.Context, first, last string) (map[string][]tlog.V
 	return keys, rows.Err()
 }
 
+// Keys returns the keys of a log that are trusted.
+func (db *DB) Keys(ctx context.Context, origin string) ([]tlog.VerifierKey, error) {
+	keys, err := db.keys(ctx, origin, origin)
+	return keys[origin], err
+}
+
 func (db *DB) parseKey(vkey string) (tlog.VerifierKey, error) {
 	if key, ok := db.parsed.Load(vkey); ok {
 		return key.(tlog.VerifierKey), nil
