@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -13,12 +12,8 @@ import (
 // progress returns a Reporter that writes one line on standard error, over and over,
 // where that is a terminal, and nothing elsewhere.
 func (a *app) progress() progress.Reporter {
-	file, ok := a.ErrOut.(*os.File)
-	if !ok {
-		return progress.None()
-	}
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	file := a.Terminal()
+	if file == nil {
 		return progress.None()
 	}
 	return &counter{out: file}

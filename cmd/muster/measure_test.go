@@ -7,6 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/muster-log/muster/internal/command/commandtest"
 	"github.com/muster-log/muster/release/measure/measuretest"
 )
 
@@ -24,10 +25,7 @@ func TestMeasureScripts(t *testing.T) {
 			env.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   scriptExits,
-			"json":    scriptJSON,
-			"failure": scriptFailure,
+		Cmds: commandtest.Commands("muster", map[string]func(*testscript.TestScript, bool, []string){
 			"uki": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 2 {
 					ts.Fatalf("usage: uki FILE CMDLINE")
@@ -42,6 +40,6 @@ func TestMeasureScripts(t *testing.T) {
 				ts.Check(err)
 				ts.Defer(func() { socket.Close() })
 			},
-		},
+		}),
 	})
 }

@@ -13,12 +13,8 @@ import (
 // progress returns a Reporter that draws a bar on standard error where that is a
 // terminal, and nothing elsewhere: a bar in a file or a pipe is noise.
 func (a *app) progress() progress.Reporter {
-	file, ok := a.ErrOut.(*os.File)
-	if !ok {
-		return progress.None()
-	}
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	file := a.Terminal()
+	if file == nil {
 		return progress.None()
 	}
 	return &bar{out: file}

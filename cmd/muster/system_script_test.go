@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/muster-log/muster/internal/command/commandtest"
 )
 
 // TestSystemScripts runs testdata/system: the programs of other people beside ours,
@@ -38,14 +40,11 @@ func TestSystemScripts(t *testing.T) {
 			env.Setenv("GNUPGHOME", home)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":          scriptExits,
-			"json":           scriptJSON,
-			"failure":        scriptFailure,
+		Cmds: commandtest.Commands("muster", map[string]func(*testscript.TestScript, bool, []string){
 			"log":            scriptLog,
 			"security-key":   scriptSecurityKey,
 			"touch-and-sign": scriptTouchAndSign,
-		},
+		}),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 
@@ -142,6 +143,20 @@ func (p *Program) Logger(verbose bool) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(p.ErrOut, options))
 	}
 	return slog.New(slog.NewTextHandler(p.ErrOut, options))
+}
+
+// Terminal returns standard error if a person watches it there: it is a terminal.
+// Nil: what is drawn over and over would be noise, in a file or a pipe.
+func (p *Program) Terminal() *os.File {
+	file, ok := p.ErrOut.(*os.File)
+	if !ok {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return file
 }
 
 // OneLine keeps a peer's text from looking like another line of ours.
