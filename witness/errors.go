@@ -16,13 +16,13 @@ const (
 	KindMalformed Kind = "malformed"
 	// KindUnknownOrigin: the checkpoint's origin is not followed.
 	KindUnknownOrigin Kind = "unknown-origin"
-	// KindRateLimited: too many requests; Error.RetryAfter says when to come
-	// back.
-	KindRateLimited Kind = "rate-limited"
 	// KindNotSigned: no signature by a key of the log.
 	KindNotSigned Kind = "not-signed-by-log"
 	// KindBadSignature: a line with a trusted key's name and id does not verify.
 	KindBadSignature Kind = "bad-signature"
+	// KindRateLimited: too many requests; Error.RetryAfter says when to come
+	// back. Where the origin is not followed it stands for KindUnknownOrigin.
+	KindRateLimited Kind = "rate-limited"
 	// KindRolledBack: the witness was rolled back, or its key runs elsewhere:
 	// it cosigns nothing until its operator has acted.
 	KindRolledBack Kind = "rolled-back"

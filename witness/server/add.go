@@ -14,11 +14,9 @@ import (
 	"github.com/muster-log/muster/witness"
 )
 
-const (
-	// ahead is how many bytes of a body are made room for because its header says
-	// so: what a small log sends. A larger one gets room as it arrives.
-	ahead = 8 << 10
-)
+// ahead is how many bytes of a body are made room for because its header says
+// so: what a small log sends. A larger one gets room as it arrives.
+const ahead = 8 << 10
 
 // addCheckpoint is the add-checkpoint call.
 func (s *Server) addCheckpoint(w http.ResponseWriter, r *http.Request) {

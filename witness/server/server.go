@@ -3,8 +3,8 @@
 // and probes.
 //
 // It expects the wide internet: connections, headers, bodies and the time that
-// each may take are bounded, and a limit on requests is asked before a body is
-// read. It speaks plain HTTP; TLS belongs in front of it, to a proxy or a
+// each may take are bounded; how often logs may ask is the witness's to say. It
+// speaks plain HTTP; TLS belongs in front of it, to a proxy or a
 // bastion (https://c2sp.org/https-bastion).
 package server
 
@@ -27,7 +27,8 @@ const (
 	maxHeader = 16 << 10
 	// maxConnections bounds the connections that are open at once, and with them
 	// the bodies that are being read: some 150 MiB of memory at the worst.
-	// maxPerAddress bounds those of one remote address. Connections that are idle give way to others.
+	// maxPerAddress bounds those of one remote address. Connections that are idle
+	// give way to others.
 	maxConnections = 512
 	maxPerAddress  = 64
 )

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -71,12 +70,7 @@ func find(socket, fingerprint string) (ed25519.PublicKey, error) {
 }
 
 func readPublic(path string) (ed25519.PublicKey, error) {
-	file, _, err := inputfile.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("SSH public key: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxPublicFile+1))
+	data, err := inputfile.Read(path, maxPublicFile)
 	if err != nil {
 		return nil, fmt.Errorf("SSH public key: %w", err)
 	}

@@ -53,9 +53,14 @@ func (db *DB) KeepEvidence(ctx context.Context, evidence *fork.Evidence) (isNew 
 	return rows > 0, err
 }
 
-// EvidenceList returns what is kept, the newest first, without Data.
+// EvidenceList returns what is kept, the newest first, without Data: all of it
+// might be too much for memory.
 func (db *DB) EvidenceList(ctx context.Context) ([]Evidence, error) {
-	rows, err := db.pool.QueryContext(ctx, `SELECT id, origin, kind, found FROM evidence ORDER BY found DESC, id`)
+	return db.evidence(ctx, `SELECT id, origin, kind, found, NULL FROM evidence ORDER BY found DESC, id`)
+}
+
+func (db *DB) evidence(ctx context.Context, query string, arguments ...any) ([]Evidence, error) {
+	rows, err := db.pool.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +70,7 @@ func (db *DB) EvidenceList(ctx context.Context) ([]Evidence, error) {
 		var one Evidence
 		var id []byte
 		var found int64
-		if err := rows.Scan(&id, &one.Origin, &one.Kind, &found); err != nil {
+		if err := rows.Scan(&id, &one.Origin, &one.Kind, &found, &one.Data); err != nil {
 			return nil, err
 		}
 		one.ID, one.Found = hex.EncodeToString(id), time.Unix(found, 0).UTC()
@@ -87,32 +92,17 @@ func (db *DB) Evidence(ctx context.Context, prefix string) (Evidence, error) {
 	if len(prefix) < 4 || len(prefix) > 2*sha256.Size {
 		return Evidence{}, fmt.Errorf("an evidence id has 4 to %d hex digits, got %d", 2*sha256.Size, len(prefix))
 	}
-	rows, err := db.pool.QueryContext(ctx, `SELECT id, origin, kind, found, data FROM evidence
+	found, err := db.evidence(ctx, `SELECT id, origin, kind, found, data FROM evidence
 		WHERE substr(lower(hex(id)), 1, ?) = lower(?) LIMIT 2`, len(prefix), prefix)
-	if err != nil {
-		return Evidence{}, err
-	}
-	defer rows.Close()
-	var one Evidence
-	count := 0
-	for rows.Next() {
-		var id []byte
-		var found int64
-		if err := rows.Scan(&id, &one.Origin, &one.Kind, &found, &one.Data); err != nil {
-			return Evidence{}, err
-		}
-		one.ID, one.Found = hex.EncodeToString(id), time.Unix(found, 0).UTC()
-		count++
-	}
-	switch err := rows.Err(); {
+	switch {
 	case err != nil:
 		return Evidence{}, err
-	case count == 0:
+	case len(found) == 0:
 		return Evidence{}, ErrNoEvidence
-	case count > 1:
+	case len(found) > 1:
 		return Evidence{}, ErrAmbiguous
 	}
-	return one, nil
+	return found[0], nil
 }
 
 // unremembered reads what halted the witness, the oldest finding first.
