@@ -65,7 +65,7 @@ var rooms = map[string][]string{
 	"release":              {},
 	"release/register":     {"release"},
 	"release/authority":    {"release", "release/register"},
-	"release/measure":      {"release"},
+	"release/measure":      {"release", "attest"},
 	"release/modelsigning": {"release"},
 	"release/build":        {"release/measure"},
 	"release/compare":      {"release"},

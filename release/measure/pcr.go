@@ -1,30 +1,16 @@
 package measure
 
 import (
-	"crypto/sha256"
-
+	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/release"
 )
 
-// PCR11 predicts PCR 11 of the SHA-256 bank: the stub extends it by each
-// section's name (with its NUL) and content, and systemd-pcrphase by each phase
-// that is reached. It is zero when the stub starts.
-//
-// Spec: systemd-stub(7), systemd-measure(1), systemd-pcrphase.service(8).
+// PCR11 predicts PCR 11 of the SHA-256 bank for the sections and phases of a
+// unified kernel image, by the formula that evidence is judged with: attest.PCR11.
 func PCR11(sections []release.Section, phases []string) release.Digest {
-	var pcr release.Digest
-	for _, section := range sections {
-		pcr = Extend(pcr, sha256.Sum256([]byte(section.Name+"\x00")))
-		pcr = Extend(pcr, section.Digest)
+	measured := make([]attest.Section, len(sections))
+	for i, section := range sections {
+		measured[i] = attest.Section{Name: section.Name, Digest: attest.Digest(section.Digest)}
 	}
-	for _, phase := range phases {
-		pcr = Extend(pcr, sha256.Sum256([]byte(phase)))
-	}
-	return pcr
-}
-
-// Extend returns what a register of the SHA-256 bank holds after TPM2_PCR_Extend
-// by a digest.
-func Extend(pcr, digest release.Digest) release.Digest {
-	return sha256.Sum256(append(pcr[:], digest[:]...))
+	return release.Digest(attest.PCR11(measured, phases))
 }

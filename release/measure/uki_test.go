@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-log/muster/internal/progress"
+	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/build"
 )
@@ -183,7 +184,7 @@ func TestGuests(t *testing.T) {
 		for _, unit := range utf16.Encode([]rune(guest.Cmdline + "\x00")) {
 			cmdline = binary.LittleEndian.AppendUint16(cmdline, unit)
 		}
-		if got := Extend(Extend(release.Digest{}, sha256.Sum256(cmdline)), initrd); got != guest.PCR9 {
+		if got := release.Digest(attest.Extend(attest.Extend(attest.Digest{}, sha256.Sum256(cmdline)), attest.Digest(initrd))); got != guest.PCR9 {
 			t.Errorf("%s: PCR 9 is %s, want %s", name, got, guest.PCR9)
 		}
 	}
