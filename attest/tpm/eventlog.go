@@ -1,5 +1,6 @@
 // Package tpm reads the event log that a TPM 2.0's firmware leaves, and replays
-// it. The log is a hint: what it says holds only where its replay equals PCR
+// it, and reads what a TPM signs over its PCRs. It checks no signature and no
+// key. The log is a hint: what it says holds only where its replay equals PCR
 // values that a TPM has signed, and then only for digests and their order.
 //
 // Specification: TCG PC Client Platform Firmware Profile, version 1.05, 10.2
