@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/attest"
+	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/build"
 )
