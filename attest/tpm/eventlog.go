@@ -15,7 +15,7 @@ import (
 	"fmt"
 )
 
-// Bounds of an event log. A real boot's log is 5 to 60 KB in 20 to 200 events.
+// Bounds of an event log. The logs of real boots in testdata are below 20 KB.
 const (
 	// MaxEventLog is the longest event log that is read, in bytes.
 	MaxEventLog = 1 << 20
