@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -21,63 +22,73 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "client/memory", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "client/memory", "client/record", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/limit", "witness/metrics", "witness/network", "witness/server", "witness/sshagent", "witness/state"},
-	"cmd/muster-node":    {"node"},
+	"cmd/muster-node":    {"internal/command", "node", "node/gate", "node/server"},
+
+	// The guest is a machine for tests: it is built, booted and asked from outside.
+	"guest": {"release/build", "client", "client/record", "attest/tpm/swtpm", "node/tpm"},
 
 	// The demo runs the programs as a person would, and links none of them.
-	"demo": {"release/build"},
+	"demo": {"release/build", "attest/tpm/swtpm"},
 
-	"bench": {"web", "storage/embedded", "log", "log/remote", "monitor", "client", "node", "witness/server", "witness/state", "verify", "release/measure"},
+	"bench": {"web", "storage/embedded", "log", "log/remote", "monitor", "client", "node", "node/gate", "node/server", "attest/tpm/swtpm", "witness/server", "witness/state", "verify", "release/measure"},
 
-	"web":                  {"web/api", "web/pages", "log"},
-	"web/api":              {"log"},
-	"web/pages":            {"log", "release/compare"},
-	"web/browser":          {"verify", "attest/tpm", "tlog/memory"},
-	"storage/embedded":     {"log", "storage/index"},
-	"storage/postgres":     {"log", "storage/index"},
-	"storage/index":        {"log"},
-	"log":                  {"release/register", "release/foreign", "tlog/policy", "tlog/bundle", "tlog/fork"},
-	"log/remote":           {"tlog/bundle", "tlog/policy"},
-	"monitor":              {"monitor/audit", "log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
-	"monitor/audit":        {"log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
-	"roll":                 {"roll/remote", "monitor/audit", "log/remote", "release/register", "tlog/policy", "tlog/fork"},
-	"roll/remote":          {"release"},
-	"roll/server":          {"roll"},
-	"client":               {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "log/remote"},
-	"client/memory":        {"verify", "tlog/memory", "tlog/fork"},
-	"node":                 {"client/memory", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/measure", "log/remote"},
-	"witness":              {"tlog", "tlog/fork"},
-	"witness/limit":        {"witness"},
-	"witness/metrics":      {"witness"},
-	"witness/network":      {"witness"},
-	"witness/server":       {"witness"},
-	"witness/sshagent":     {},
-	"witness/state":        {"witness", "witness/state/anchor"},
-	"witness/state/anchor": {"witness"},
-	"witness/conformance":  {"witness"},
-	"verify":               {"release/register", "tlog/policy", "tlog/bundle", "tlog/fork", "tlog/memory", "attest"},
-	"attest":               {},
-	"attest/tpm":           {"attest"},
-	"attest/snp":           {"attest"},
-	"attest/tdx":           {"attest"},
-	"release":              {},
-	"release/register":     {"release"},
-	"release/authority":    {"release", "release/register"},
-	"release/measure":      {"release", "attest"},
-	"release/modelsigning": {"release"},
-	"release/build":        {"release/measure"},
-	"release/compare":      {"release"},
-	"release/download":     {"release"},
-	"release/foreign":      {"release"},
-	"tlog":                 {},
-	"tlog/policy":          {"tlog"},
-	"tlog/bundle":          {"tlog"},
-	"tlog/fork":            {"tlog"},
-	"tlog/memory":          {"tlog", "tlog/fork"},
-	"internal":             {},
-	"internal/command":     {},
+	"web":                   {"web/api", "web/pages", "log"},
+	"web/api":               {"log"},
+	"web/pages":             {"log", "release/compare"},
+	"web/browser":           {"verify", "attest/tpm", "tlog/memory"},
+	"storage/embedded":      {"log", "storage/index"},
+	"storage/postgres":      {"log", "storage/index"},
+	"storage/index":         {"log"},
+	"log":                   {"release/register", "release/foreign", "tlog/policy", "tlog/bundle", "tlog/fork"},
+	"log/remote":            {"tlog/bundle", "tlog/policy"},
+	"monitor":               {"monitor/audit", "log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
+	"monitor/audit":         {"log/remote", "release/register", "release/foreign", "tlog/policy", "tlog/fork"},
+	"roll":                  {"roll/remote", "monitor/audit", "log/remote", "release/register", "tlog/policy", "tlog/fork"},
+	"roll/remote":           {"release"},
+	"roll/server":           {"roll"},
+	"client":                {"client/memory", "client/record", "verify", "attest/tpm", "attest/tpm/credential", "attest/snp", "attest/tdx", "log/remote"},
+	"client/record":         {"verify", "attest/tpm"},
+	"client/memory":         {"verify", "tlog/memory", "tlog/fork"},
+	"node":                  {"client/memory", "verify", "attest/tpm", "node/tpm"},
+	"node/gate":             {"node", "node/tpm", "node/images"},
+	"node/images":           {"release", "release/measure"},
+	"node/server":           {"node", "node/tpm", "log/remote"},
+	"node/tpm":              {"attest", "attest/tpm"},
+	"witness":               {"tlog", "tlog/fork"},
+	"witness/limit":         {"witness"},
+	"witness/metrics":       {"witness"},
+	"witness/network":       {"witness"},
+	"witness/server":        {"witness"},
+	"witness/sshagent":      {},
+	"witness/state":         {"witness", "witness/state/anchor"},
+	"witness/state/anchor":  {"witness"},
+	"witness/conformance":   {"witness"},
+	"verify":                {"release/register", "tlog/policy", "tlog/bundle", "tlog/fork", "tlog/memory", "attest"},
+	"attest":                {},
+	"attest/tpm":            {"attest"},
+	"attest/tpm/credential": {"attest", "attest/tpm"},
+	"attest/tpm/swtpm":      {"attest", "attest/tpm"},
+	"attest/snp":            {"attest"},
+	"attest/tdx":            {"attest"},
+	"release":               {},
+	"release/register":      {"release"},
+	"release/authority":     {"release", "release/register"},
+	"release/measure":       {"release", "attest"},
+	"release/modelsigning":  {"release"},
+	"release/build":         {"release/measure"},
+	"release/compare":       {"release"},
+	"release/download":      {"release"},
+	"release/foreign":       {"release"},
+	"tlog":                  {},
+	"tlog/policy":           {"tlog"},
+	"tlog/bundle":           {"tlog"},
+	"tlog/fork":             {"tlog"},
+	"tlog/memory":           {"tlog", "tlog/fork"},
+	"internal":              {},
+	"internal/command":      {},
 }
 
 // pkg is what `go list -json` says of a package.
@@ -90,8 +101,14 @@ type pkg struct {
 
 func (p pkg) path() string { return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/") }
 
-// tests reports a package that is there for tests: its name ends in test.
-func (p pkg) tests() bool { return strings.HasSuffix(p.ImportPath, "test") }
+// forTests reports the path of a package that is there for tests: its name ends in
+// test. Evidence of nodes ends so too.
+func forTests(importPath string) bool {
+	name := path.Base(importPath)
+	return strings.HasSuffix(name, "test") && name != "attest"
+}
+
+func (p pkg) tests() bool { return forTests(p.ImportPath) }
 
 func list(t *testing.T, env []string, args ...string) []pkg {
 	t.Helper()
@@ -168,7 +185,7 @@ func TestArrowsPointDown(t *testing.T) {
 			if !ours {
 				continue
 			}
-			if strings.HasSuffix(path, "test") && !p.tests() {
+			if forTests(path) && !p.tests() {
 				t.Errorf("%s imports %s, which is for tests", p.path(), path)
 				continue
 			}

@@ -39,7 +39,7 @@ func TestFilesAreDurable(t *testing.T) {
 		}
 		name = filepath.ToSlash(name)
 		if entry.IsDir() {
-			if base := path.Base(name); name != "." && (strings.HasPrefix(base, ".") || strings.HasSuffix(base, "test") || base == "testdata" || base == "node_modules" || name == "scripts") {
+			if base := path.Base(name); name != "." && (strings.HasPrefix(base, ".") || forTests(base) || base == "testdata" || base == "node_modules" || name == "scripts") {
 				return fs.SkipDir
 			}
 			return nil
