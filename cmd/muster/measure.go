@@ -17,10 +17,11 @@ import (
 )
 
 func (a *app) measureCommand() *cobra.Command {
-	return group("measure", "take the reference values of images, models and files",
+	return group("measure", "take the reference values of images, models, firmware and files",
 		a.measureOSCommand(),
 		a.measureVerityCommand(),
 		a.measureModelCommand(),
+		a.measureFirmwareCommand(),
 		a.measureFileCommand())
 }
 

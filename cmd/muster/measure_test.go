@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,11 +14,16 @@ import (
 )
 
 // TestMeasureScripts runs testdata/measure as TestScripts does testdata/script,
-// with two commands more:
+// with three commands more:
 //
-//	uki FILE CMDLINE   makes a unified kernel image around a command line
-//	socket FILE        makes a socket
+//	uki FILE CMDLINE      makes a unified kernel image around a command line
+//	socket FILE           makes a socket
+//	observed BOOT FILE    takes the event log of a real boot out of attest/tpm/testdata
 func TestMeasureScripts(t *testing.T) {
+	boots, err := filepath.Abs("../../attest/tpm/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/measure",
 		RequireExplicitExec: true,
@@ -39,6 +46,16 @@ func TestMeasureScripts(t *testing.T) {
 				socket, err := net.Listen("unix", ts.MkAbs(args[0]))
 				ts.Check(err)
 				ts.Defer(func() { socket.Close() })
+			},
+			"observed": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 {
+					ts.Fatalf("usage: observed BOOT FILE")
+				}
+				var boot struct {
+					EventLog []byte `json:"eventlog"`
+				}
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(boots, args[0]+".json"))), &boot))
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), boot.EventLog, 0o644))
 			},
 		}),
 	})

@@ -231,11 +231,12 @@ func requirementsWords(page *page, r *verify.Requirements) {
 // release alone does not look at it.
 func evidenceWords(page *page, r *verify.Requirements) {
 	page.line("accepted of a node's evidence, where that is judged")
-	var levels []string
-	for _, level := range r.AcceptedAssurance() {
-		levels = append(levels, string(level))
+	for i, level := range r.AcceptedAssurance() {
+		page.field(first(i, "assurance"), "%s: %s", level, assuranceWords(string(level)))
 	}
-	page.field("assurance", "%s", list(levels))
+	if len(r.AcceptedAssurance()) == 0 {
+		page.field("assurance", "none: no evidence passes")
+	}
 	secureBoot := "must be on"
 	if r.SecureBoot == verify.SecureBootNotRequired {
 		secureBoot = "on or off, it is reported"

@@ -34,6 +34,7 @@ type requirementsOptions struct {
 	operators, securityVersions, levels []string
 	secureBoot, firmware                string
 	testRoots                           []string
+	nonce, epoch                        bool
 	policy                              string
 	force                               bool
 }
@@ -44,12 +45,18 @@ func (a *app) requirementsCreateCommand() *cobra.Command {
 		Use:   "create --authority DIGEST|FILE --product NAME... --channel NAME... --operator WITNESS=OPERATOR... --log-operator NAME --out FILE",
 		Short: "write a requirements file",
 		Long: `Writes requirements.json: which authority, products and channels are accepted, how old
-things may be, and who runs what. The authority is the first one, entry 0 of the
-log: the pin. Its digest is what you should have from somewhere else than the log.
+things may be, who runs what, and what evidence of a node must show. The authority is
+the first one, entry 0 of the log: the pin. Its digest is what you should have from
+somewhere else than the log.
 
 An age is a number and s, m, h or d, or none: then every verdict says waived. A
 withdrawal reaches you at the latest when the roll of what was live before it is
---roll-max-age old. With none it reaches you only if a bundle holds a newer roll.`,
+--roll-max-age old. With none it reaches you only if a bundle holds a newer roll.
+
+A level of --assurance says against whom evidence holds. tee: against the operator and
+the hypervisor, not against attacks on the memory bus. tpm: against what comes over the
+network, and against mistakes; whoever has the board or the hypervisor can forge it.
+vtpm:PROVIDER: as good as who emulates the TPM. test: against nobody, for tests.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "authority", "product", "channel", "operator", "log-operator", "out"); err != nil {
@@ -74,6 +81,8 @@ withdrawal reaches you at the latest when the roll of what was live before it is
 	flags.StringVar(&o.secureBoot, "secure-boot", "", "of evidence: required (default), or not-required")
 	flags.StringVar(&o.firmware, "firmware", "", "of evidence: required (default), or not-checked")
 	flags.StringArrayVar(&o.testRoots, "test-root", nil, "the SHA-256 of a root of trust that is accepted under assurance test")
+	flags.BoolVar(&o.nonce, "nonce", false, "of evidence: accepted when it is fresh by a nonce of yours (default, unless --epoch is given)")
+	flags.BoolVar(&o.epoch, "epoch", false, "of evidence: accepted when it is fresh by the newest cosigned checkpoint; add --nonce to accept either")
 	flags.StringVar(&o.policy, "policy", "", "the trust policy that goes with it: both are checked together before anything is written")
 	outFlags(cmd, &o.out, &o.force)
 	return cmd
@@ -132,6 +141,7 @@ func (o *requirementsOptions) requirements(a *app, cmd *cobra.Command) (*verify.
 	r := &verify.Requirements{
 		Authority: digest, Products: o.products, Channels: o.channels, LogOperator: o.logOperator,
 		Consistency: verify.Consistency(o.consistency), SecureBoot: verify.SecureBoot(o.secureBoot), Firmware: verify.Firmware(o.firmware),
+		Nonce: o.nonce, Epoch: o.epoch,
 	}
 	for _, mode := range o.modes {
 		r.Modes = append(r.Modes, release.Mode(mode))

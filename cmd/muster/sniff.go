@@ -22,6 +22,7 @@ var kindsByMembers = []struct {
 	{"requirements", []string{"authority", "channels", "logOperator", "products"}},
 	{"a memory", []string{"authorities", "logs"}},
 	{"evidence", []string{"kind", "origin"}},
+	{"a node's answer", []string{"batch", "bundle", "evidence", "profile"}},
 	{"an authority's plan", []string{"origin", "roles"}},
 	{"an envelope", []string{"payload", "payloadType", "signatures"}},
 }
@@ -98,4 +99,19 @@ func wrongFile(path string, data []byte, want string, err error) error {
 		return err // one that is damaged
 	}
 	return fail(exitcode.Usage, "wrong-file", "", fmt.Errorf("%s is %s, want %s", path, got, want))
+}
+
+// verifyOf names the command that judges what is no proof bundle.
+var verifyOf = map[string]string{
+	"a node's answer": "muster verify evidence",
+	"evidence":        "muster verify fork",
+}
+
+// otherVerify refuses what another command judges, and names it.
+func otherVerify(path string, data []byte) error {
+	got := sniff(data)
+	if verifyOf[got] == "" {
+		return nil
+	}
+	return fail(exitcode.Usage, "wrong-file", "judge it with "+verifyOf[got], fmt.Errorf("%s is %s, want a proof bundle", path, got))
 }

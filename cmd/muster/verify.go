@@ -1,14 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
-	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog/bundle"
 	"github.com/muster-log/muster/tlog/policy"
 	"github.com/muster-log/muster/verify"
@@ -54,14 +53,35 @@ func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
+	cmd := a.verifyBundleCommand("verify")
+	cmd.Short = "judge releases, nodes and what was recorded of them"
+	cmd.Long = `Judges by what you trust: log.policy and requirements.json. With a FILE alone it judges
+the release in a proof bundle, as muster verify bundle does; a node, its answer or a
+record is judged by the command of its name.
+
+` + verdictCodes
+	// It can be run, and holds commands: both usage lines stand.
+	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate())
+	cmd.AddCommand(a.verifyBundleCommand("bundle"), a.verifyForkCommand())
+	return cmd
+}
+
+// bundleBegins is the beginning of every proof bundle.
+var bundleBegins = []byte(`{"anchors":`)
+
+const verdictCodes = `Exit codes: 0 every required check passed; 1 a check failed; 3 a required check
+could not be made; 4 the log misbehaved, and the evidence is in a file.`
+
+// verifyBundleCommand is the command that judges a proof bundle, by either name.
+func (a *app) verifyBundleCommand(name string) *cobra.Command {
 	var files trustFiles
 	var memoryFile string
 	cmd := &cobra.Command{
-		Use:   "verify FILE" + bundle.Extension + " --policy FILE --requirements FILE",
+		Use:   name + " FILE" + bundle.Extension + " --policy FILE --requirements FILE",
 		Short: "judge a release offline by its proof bundle",
 		Long: `Judges the release in a proof bundle by what you trust: log.policy and
 requirements.json. No network is used. It says nothing about any machine: that
-takes evidence.
+takes evidence, which muster verify node asks for.
 
 With --memory it also compares the bundle with what that file remembers, and
 remembers what it has verified: so no log and no node leads you back, and a log
@@ -71,8 +91,7 @@ first time it is made, and the check consistency says first-seen.
 Evidence of misbehaviour is written beside that file; without --memory, into the
 working directory: then it is of a witness that the bundle itself proves to lie.
 
-Exit codes: 0 every required check passed; 1 a check failed; 3 a required check
-could not be made; 4 the log misbehaved, and the evidence is in a file.`,
+` + verdictCodes,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			trust, err := files.read(a, cmd)
@@ -84,6 +103,11 @@ could not be made; 4 the log misbehaved, and the evidence is in a file.`,
 			if err != nil {
 				return err
 			}
+			if !bytes.HasPrefix(data, bundleBegins) {
+				if err := otherVerify(args[0], data); err != nil {
+					return err
+				}
+			}
 			exit := exitcode.Verified
 			var verdict *verify.Verdict
 			if memoryFile == "" {
@@ -91,73 +115,25 @@ could not be made; 4 the log misbehaved, and the evidence is in a file.`,
 			} else if verdict, exit, err = a.judgeAndRemember(cmd.Context(), data, trust, memoryFile); err != nil {
 				return err
 			}
-			if err := a.print(verdict, func(p *page) { verdictWords(p, verdict) }); err != nil {
-				return err
-			}
-			if exit != exitcode.Verified {
-				return command.Verdict(exit)
-			}
-			return nil
+			return a.printVerdict(verdict, exit)
 		},
 	}
-	// It can be run, and holds a command: both usage lines stand.
-	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate())
 	files.flags(cmd)
-	cmd.Flags().StringVar(&memoryFile, "memory", "", "the file of what you remember, made at the first use (default: nothing is remembered or compared)")
-	cmd.AddCommand(a.verifyForkCommand())
+	memoryFlag(cmd, &memoryFile)
 	return cmd
 }
 
-// verdictWords says a verdict in words: what was judged, each check, the result.
-func verdictWords(p *page, v *verify.Verdict) {
-	if v.Judged.Release != nil {
-		p.line("release %s of %s in channel %s", v.Judged.Release.Version, v.Judged.Release.Product, v.Judged.Release.Channel)
-		p.field("digest", "%s", v.Judged.Digest)
-		p.field("log", "%s, entry %d of %d", quote(v.Judged.Origin), v.Judged.Index, v.Judged.Size)
-		if authority := v.Judged.Authority; authority != nil {
-			p.field("authority", "version %d", authority.Version)
-		}
-		if !v.Judged.Witnessed.IsZero() {
-			p.field("witnessed", "since %s", release.FormatTime(v.Judged.Witnessed))
-		}
-		if roll := v.Judged.Roll; roll != nil {
-			age := "without its anchor, so of no age"
-			if !roll.Since.IsZero() {
-				age = "its age is " + roll.Age.Round(time.Second).String()
-			}
-			p.field("roll", "entry %d, of size %d, issued %s, %s", roll.Index, roll.Roll.Size, release.FormatTime(roll.Roll.Issued), age)
-		}
-		for i, image := range v.Judged.Images {
-			p.field(first(i, "images"), "%s/%s %s, %s", image.Image.Kind, image.Image.Name, image.Image.Version, image.Digest)
-		}
-	}
-	p.line("checks")
-	for _, check := range v.Checks {
-		found := check.Found
-		if check.Status == verify.StatusFail && check.Expected != "" {
-			found = fmt.Sprintf("got %s, want %s", orNothing(found), check.Expected)
-		}
-		if v.Result == verify.Unknown && check.Decisive() {
-			found += " (required: this makes the result unknown)"
-		}
-		p.row("  "+string(check.Status), string(check.Code), found)
-	}
-	switch v.Result {
-	case verify.Pass:
-		p.line("result: pass, about the %s", v.About)
-	case verify.Fail:
-		p.line("result: fail, do not use this %s", v.About)
-	default:
-		p.line("result: unknown, a required check could not be made")
-	}
-	if !v.Deadline.IsZero() {
-		p.line("this verdict ends at %s", release.FormatTime(v.Deadline))
-	}
+func memoryFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "memory", "", "the file of what you remember, made at the first use (default: nothing is remembered or compared)")
 }
 
-func orNothing(text string) string {
-	if text == "" {
-		return "nothing"
+// printVerdict prints a verdict, and ends with its exit code.
+func (a *app) printVerdict(verdict *verify.Verdict, exit int) error {
+	if err := a.print(verdict, func(p *page) { verdictWords(p, verdict) }); err != nil {
+		return err
 	}
-	return text
+	if exit != exitcode.Verified {
+		return command.Verdict(exit)
+	}
+	return nil
 }
