@@ -39,10 +39,10 @@ func (a *app) measureFirmwareCommand() *cobra.Command {
 		Short: "take the PCR values of firmware from machines that run it",
 		Long: `Takes the reference values of profile firmware-pcrs/v1: what PCRs 0, 2, 3 and 6 held on
 machines that run this firmware as they should. OBSERVED is the event log of such a
-machine, a copy of /sys/kernel/security/tpm0/binary_bios_measurements, or an answer to
-an evidence request that muster verify node --save-answer wrote. Give one for each
-form of machine: PCR 0 of the same firmware may vary with the number of processors
-and the size of memory. Every value that was seen is listed.
+machine, a copy of /sys/kernel/security/tpm0/binary_bios_measurements, or its answer
+to an evidence request. Give one for each form of machine: PCR 0 of the same firmware
+may vary with the number of processors and the size of memory. Every value that was
+seen is listed.
 
 The values are observed, not computed: they are as good as the machines you took them
 from. Nothing is checked of who signed an answer. The files become the artifacts of the

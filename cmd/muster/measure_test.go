@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"net"
 	"os"
@@ -9,16 +10,18 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/internal/command/commandtest"
 	"github.com/muster-log/muster/release/measure/measuretest"
 )
 
 // TestMeasureScripts runs testdata/measure as TestScripts does testdata/script,
-// with three commands more:
+// with four commands more:
 //
 //	uki FILE CMDLINE      makes a unified kernel image around a command line
 //	socket FILE           makes a socket
 //	observed BOOT FILE    takes the event log of a real boot out of attest/tpm/testdata
+//	answer BOOT LOG FILE  answers as that boot did, with the event log of another one
 func TestMeasureScripts(t *testing.T) {
 	boots, err := filepath.Abs("../../attest/tpm/testdata")
 	if err != nil {
@@ -51,12 +54,37 @@ func TestMeasureScripts(t *testing.T) {
 				if neg || len(args) != 2 {
 					ts.Fatalf("usage: observed BOOT FILE")
 				}
-				var boot struct {
-					EventLog []byte `json:"eventlog"`
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), readBoot(ts, filepath.Join(boots, args[0]+".json")).EventLog, 0o644))
+			},
+			"answer": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 3 {
+					ts.Fatalf("usage: answer BOOT LOG FILE")
 				}
-				ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(boots, args[0]+".json"))), &boot))
-				ts.Check(os.WriteFile(ts.MkAbs(args[1]), boot.EventLog, 0o644))
+				boot := readBoot(ts, filepath.Join(boots, args[0]+".json"))
+				var pcrs []byte
+				for pcr := range 16 {
+					value, err := hex.DecodeString(boot.PCRs[pcr])
+					ts.Check(err)
+					pcrs = append(pcrs, value...)
+				}
+				a := &attest.Answer{Profile: attest.ProfileTPM2UKI, Batch: attest.NoncePlace{Size: 1}, Bundle: []byte("{}"),
+					Evidence: map[string][]byte{"attest": boot.Quote, "pcrs": pcrs}, EventLog: readBoot(ts, filepath.Join(boots, args[1]+".json")).EventLog}
+				data, err := a.Marshal()
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[2]), data, 0o644))
 			},
 		}),
 	})
+}
+
+// recordedBoot is a file of attest/tpm/testdata.
+type recordedBoot struct {
+	PCRs     map[int]string `json:"pcrs"`
+	EventLog []byte         `json:"eventlog"`
+	Quote    []byte         `json:"quote"`
+}
+
+func readBoot(ts *testscript.TestScript, path string) (boot recordedBoot) {
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(path)), &boot))
+	return boot
 }

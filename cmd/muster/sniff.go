@@ -103,8 +103,7 @@ func wrongFile(path string, data []byte, want string, err error) error {
 
 // verifyOf names the command that judges what is no proof bundle.
 var verifyOf = map[string]string{
-	"a node's answer": "muster verify evidence",
-	"evidence":        "muster verify fork",
+	"evidence": "muster verify fork",
 }
 
 // otherVerify refuses what another command judges, and names it.

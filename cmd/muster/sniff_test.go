@@ -41,6 +41,8 @@ func TestSniff(t *testing.T) {
 		"requirements":        []byte(l.requirements(t)),
 		"a signature file":    detached{Sig: []byte{1}}.marshal(),
 		"an authority's plan": []byte(`{"origin": "x", "roles": []}`),
+		"a node's answer":     []byte(`{"batch":{},"bundle":"","certificates":[],"evidence":{},"profile":"x"}`),
+		"evidence":            []byte(`{"kind":"prefix","origin":"x"}`),
 		"an envelope":         []byte(`{"payload":"e30=","payloadType":"x","signatures":[]}`),
 		"a checkpoint":        l.Checkpoint(4).Marshal(),
 		"an entry's proof":    []byte("c2sp.org/tlog-proof@v1\nindex 1\n"),

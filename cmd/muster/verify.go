@@ -54,12 +54,7 @@ func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 
 func (a *app) verifyCommand() *cobra.Command {
 	cmd := a.verifyBundleCommand("verify")
-	cmd.Short = "judge releases, nodes and what was recorded of them"
-	cmd.Long = `Judges by what you trust: log.policy and requirements.json. With a FILE alone it judges
-the release in a proof bundle, as muster verify bundle does; a node, its answer or a
-record is judged by the command of its name.
-
-` + verdictCodes
+	cmd.Long += "\n\nmuster verify FILE is short for muster verify bundle FILE."
 	// It can be run, and holds commands: both usage lines stand.
 	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate())
 	cmd.AddCommand(a.verifyBundleCommand("bundle"), a.verifyForkCommand())
@@ -81,7 +76,7 @@ func (a *app) verifyBundleCommand(name string) *cobra.Command {
 		Short: "judge a release offline by its proof bundle",
 		Long: `Judges the release in a proof bundle by what you trust: log.policy and
 requirements.json. No network is used. It says nothing about any machine: that
-takes evidence, which muster verify node asks for.
+takes evidence.
 
 With --memory it also compares the bundle with what that file remembers, and
 remembers what it has verified: so no log and no node leads you back, and a log
