@@ -5,9 +5,14 @@ package guest_test
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
 	"io"
 	"net/http"
 	"os"
@@ -17,11 +22,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-tpm/tpm2"
+
 	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/guest/devicemapper"
 	"github.com/muster-log/muster/internal/progress"
 	"github.com/muster-log/muster/release/measure"
 )
+
+// recordInto makes recordings again: go test -tags system ./guest -run TestGuest -record DIR.
+var recordInto = flag.String("record", "", "write the evidence of the boots into this directory")
 
 // unit runs the node once the system is up.
 const unit = `[Unit]
@@ -40,6 +50,8 @@ type built struct {
 	keys     secureBoot
 	bundle   []byte
 	cmdline  string
+	parts    parts
+	root     string // the image of the root file system
 }
 
 // build makes and logs everything, with the real programs.
@@ -53,6 +65,7 @@ func buildAll(t testing.TB) *built {
 	b := &built{programs: binaries(t.Context(), t)}
 	step("programs")
 	p := fetchParts(t)
+	b.parts = p
 	step("Debian's packages")
 	b.keys = newSecureBoot(t)
 	module := newTrustedModule(t)
@@ -61,6 +74,7 @@ func buildAll(t testing.TB) *built {
 	b.requirements(module.root)
 	step("log and witnesses")
 	root := rootImage(t, p, filepath.Join(b.programs, "ungated"), unit)
+	b.root = root
 	step("root image")
 	verity, err := measure.Verity(t.Context(), measure.VerityOptions{Image: root, Offset: measure.FindOffset}, progress.None())
 	if err != nil {
@@ -94,20 +108,19 @@ func buildAll(t testing.TB) *built {
 	return b
 }
 
-// evidence is what a node answered, and what the client knows of the connection.
-type evidence struct {
-	answer      *attest.Answer
-	raw         []byte
-	nonce, spki attest.Digest
-	at          time.Time
-}
-
-// ask asks a node for evidence, trusting nothing.
+// ask asks a node for evidence with a credential, trusting nothing.
 func (r *running) ask() evidence {
 	r.t.Helper()
 	e := evidence{at: time.Now().UTC().Truncate(time.Second)}
+	offered, _ := r.post(attest.ActivatePath, []byte("{}"))
+	activate, err := attest.ParseActivate(offered)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
 	rand.Read(e.nonce[:])
-	request, err := (&attest.Request{Nonce: e.nonce, Profile: attest.ProfileTPM2UKI}).Marshal()
+	request, err := (&attest.Request{Nonce: e.nonce, Profile: attest.ProfileTPM2UKI, Credential: credential(r.t, activate, secret)}).Marshal()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -115,7 +128,33 @@ func (r *running) ask() evidence {
 	if e.answer, err = attest.ParseAnswer(e.raw); err != nil {
 		r.t.Fatal(err)
 	}
+	e.activated = bytes.Equal(e.answer.Secret, secret) && bytes.Equal(e.answer.Evidence["akPublic"], activate.AKPublic) && bytes.Equal(e.answer.Certificates[0], activate.EKCertificate)
 	return e
+}
+
+// credential makes a credential with go-tpm for an RSA endorsement key.
+func credential(t testing.TB, activate *attest.Activate, secret []byte) *attest.Credential {
+	t.Helper()
+	certificate, err := x509.ParseCertificate(activate.EKCertificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, ok := certificate.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		t.Fatalf("the endorsement key is %T, want RSA", certificate.PublicKey)
+	}
+	public := tpm2.RSAEKTemplate
+	public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgRSA, &tpm2.TPM2BPublicKeyRSA{Buffer: key.N.Bytes()})
+	to, err := tpm2.ImportEncapsulationKey(&public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := sha256.Sum256(activate.AKPublic)
+	blob, seed, err := tpm2.CreateCredential(rand.Reader, to, append([]byte{0, 0x0b}, name[:]...), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &attest.Credential{IDObject: tpm2.Marshal(tpm2.TPM2BIDObject{Buffer: blob}), EncSecret: tpm2.Marshal(tpm2.TPM2BEncryptedSecret{Buffer: seed})}
 }
 
 // post sends a request to whoever answers.
@@ -139,17 +178,36 @@ func (r *running) post(path string, body []byte) (answered []byte, spki attest.D
 func TestGuest(t *testing.T) {
 	b := buildAll(t)
 
+	// The host offers a credential besides, which no register shows: the image does not
+	// take it. An image that would is refused below.
 	t.Run("released", func(t *testing.T) {
 		t.Parallel()
-		r := b.start(t)
+		m := b.machine
+		m.firmware = []string{"-smbios", "type=11,value=io.systemd.credential:tmpfiles.extra=f /run/evil 0644 root root - evil"}
+		r := m.start(t)
 		e := r.evidence()
-		checkQuote(t, e)
-		if found := b.differing(t, e); found != nil {
+		e.checkHonestTPM(t)
+		b.record(t, "released", e)
+		if found := e.differing(t); found != nil {
 			t.Errorf("registers %v do not hold what the release says", found)
 		}
+		r.awaitConsole("credentials that systemd imported: []")
 		r.awaitConsole("model model is opened")
 		if answered, spki := r.post("/answer", []byte("question")); spki != e.spki || !bytes.Contains(answered, []byte(b.answer(t, "question"))) {
 			t.Errorf("answered %s by key %s", answered, spki)
+		}
+	})
+
+	t.Run("credentials are imported", func(t *testing.T) {
+		t.Parallel()
+		cmdline := strings.Replace(b.cmdline, "systemd.import_credentials=no ", "", 1)
+		unifiedKernel(t, filepath.Join(b.path, "importing.efi"), b.parts, b.keys, cmdline, []byte("an initrd"))
+		printed, err := b.execute("muster", "measure", "os", "--uki", "importing.efi", "--root", b.root, "--out", "importing.json")
+		if err == nil || !strings.Contains(printed, "systemd.import_credentials=no") {
+			t.Errorf("muster measure os: %v\n%s", err, printed)
+		}
+		if _, err := os.Stat(filepath.Join(b.path, "importing.json")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the image is measured all the same: %v", err)
 		}
 	})
 
@@ -162,8 +220,9 @@ func TestGuest(t *testing.T) {
 		entry := filepath.Join(t.TempDir(), "entry.conf")
 		write(t, entry, []byte("title evil\nefi /EFI/node.efi\noptions "+b.cmdline+" systemd.debug_shell\n"))
 		e := b.withBootPartition(t, map[string]string{"EFI/BOOT/BOOTX64.EFI": loader, "EFI/node.efi": filepath.Join(b.path, "node.efi"), "loader/entries/evil.conf": entry}).start(t).evidence()
-		checkQuote(t, e)
-		if found := b.differing(t, e); !slices.Equal(found, []int{4, 12}) {
+		e.checkHonestTPM(t)
+		b.record(t, "loader-in-front", e)
+		if found := e.differing(t); !slices.Equal(found, []int{4, 12}) {
 			t.Errorf("registers %v show the loader", found)
 		}
 	})
@@ -174,8 +233,9 @@ func TestGuest(t *testing.T) {
 		credential := filepath.Join(t.TempDir(), "tmpfiles.extra.cred")
 		write(t, credential, []byte("f /run/evil 0644 root root - evil\n"))
 		e := b.withBootPartition(t, map[string]string{"EFI/BOOT/BOOTX64.EFI": filepath.Join(b.path, "node.efi"), "EFI/BOOT/BOOTX64.EFI.extra.d/tmpfiles.extra.cred": credential}).start(t).evidence()
-		checkQuote(t, e)
-		if found := b.differing(t, e); !slices.Equal(found, []int{9, 12}) {
+		e.checkHonestTPM(t)
+		b.record(t, "credential-on-boot-partition", e)
+		if found := e.differing(t); !slices.Equal(found, []int{9, 12}) {
 			t.Errorf("registers %v show the credential", found)
 		}
 	})
@@ -247,4 +307,18 @@ func (b *built) answer(t testing.TB, question string) string {
 	}
 	digest := sha256.Sum256(append(weights, question...))
 	return hex.EncodeToString(digest[:])
+}
+
+// record keeps evidence, where a directory is given.
+func (b *built) record(t testing.TB, name string, e evidence) {
+	t.Helper()
+	if *recordInto == "" {
+		return
+	}
+	data, err := json.MarshalIndent(recorded{Time: e.at, Nonce: e.nonce[:], SPKI: e.spki[:], Activated: e.activated, AKName: e.akName(), Policy: string(b.file("log/log.policy")),
+		Requirements: string(b.file("requirements.json")), Answer: string(e.raw), Differing: e.differing(t)}, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(*recordInto, name+".json"), append(data, '\n'))
 }
