@@ -48,14 +48,7 @@ func TestRecorded(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r recorded
-			if err := json.Unmarshal(data, &r); err != nil {
-				t.Fatal(err)
-			}
+			r := readRecorded(t, file)
 			e := r.evidence(t)
 			e.checkHonestTPM(t)
 			if found := e.differing(t); !slices.Equal(found, r.Differing) {
@@ -72,5 +65,43 @@ func TestRecorded(t *testing.T) {
 				t.Errorf("the release: %s", verdict.Result)
 			}
 		})
+	}
+}
+
+func readRecorded(t testing.TB, file string) (r recorded) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestRecordedAltered: the check of quotes that all tests of boots rely on sees what it
+// is there for.
+func TestRecordedAltered(t *testing.T) {
+	r := readRecorded(t, filepath.Join(recordings, "released.json"))
+	if err := r.evidence(t).quoted(); err != nil {
+		t.Fatal(err)
+	}
+	for name, alter := range map[string]func(e *evidence){
+		"another nonce":              func(e *evidence) { e.nonce[0] ^= 1 },
+		"another connection":         func(e *evidence) { e.spki[0] ^= 1 },
+		"another place in the batch": func(e *evidence) { e.answer.Batch.Size = 2 },
+		"a register":                 func(e *evidence) { e.answer.Evidence["pcrs"][32*11] ^= 1 },
+		"the ledger's register":      func(e *evidence) { e.answer.Evidence["pcrs"][32*15] ^= 1 },
+		"a register more":            func(e *evidence) { e.answer.Evidence["pcrs"] = append(e.answer.Evidence["pcrs"], make([]byte, 32)...) },
+		"the quote's clock":          func(e *evidence) { e.answer.Evidence["attest"][80] ^= 1 },
+		"the signature":              func(e *evidence) { e.answer.Evidence["signature"][10] ^= 1 },
+		"the attestation key":        func(e *evidence) { e.answer.Evidence["akPublic"][40] ^= 1 },
+	} {
+		e := r.evidence(t)
+		alter(&e)
+		if e.quoted() == nil {
+			t.Errorf("%s: not seen", name)
+		}
 	}
 }

@@ -1,9 +1,9 @@
 //go:build linux
 
 // Command init is process 1 of the guest's initrd. It loads the kernel's modules,
-// has muster-node check this machine, opens the root file system by the root hash of
-// the kernel's command line, and hands over to systemd. It has no shell, and halts
-// at whatever fails.
+// hands the trust files of the initrd on to the system, opens the root file system by
+// the root hash of the kernel's command line, and hands over to systemd. It has no
+// shell, and powers off at whatever fails.
 package main
 
 import (
@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -21,10 +20,8 @@ import (
 	"github.com/muster-log/muster/guest/devicemapper"
 )
 
-const (
-	// waitForDisk bounds how long the root disk may take to appear.
-	waitForDisk = time.Minute
-)
+// waitForDisk bounds how long the root disk may take to appear.
+const waitForDisk = time.Minute
 
 func main() {
 	if os.Getpid() != 1 {
@@ -32,7 +29,7 @@ func main() {
 		os.Exit(2)
 	}
 	err := run()
-	fmt.Println("init: halted:", err)
+	fmt.Println("init: powering off:", err)
 	syscall.Sync()
 	// Powering off ends qemu, so that whoever waits for the guest sees it at once.
 	syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
@@ -65,9 +62,6 @@ func run() error {
 	}
 	disk, err := awaitDisk("root")
 	if err != nil {
-		return err
-	}
-	if err := check(); err != nil {
 		return err
 	}
 	device, err := openRoot(disk)
@@ -136,36 +130,6 @@ func awaitDisk(serial string) (string, error) {
 			return disk, err
 		}
 	}
-}
-
-// check runs muster-node check, where the initrd has it: without one the guest
-// stands for a machine whose maker left it out.
-func check() error {
-	if _, err := os.Stat("/muster-node"); errors.Is(err, os.ErrNotExist) {
-		fmt.Println("init: this initrd has no muster-node")
-		return nil
-	}
-	bundle, err := awaitDisk("bundle")
-	if err != nil {
-		return err
-	}
-	if err := os.Mkdir("/bundle", 0o755); err != nil {
-		return err
-	}
-	// Whoever owns the disk made this file system: it is read and never run.
-	if err := syscall.Mount(bundle, "/bundle", "erofs", syscall.MS_RDONLY|syscall.MS_NODEV|syscall.MS_NOSUID|syscall.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount the bundle's disk: %w", err)
-	}
-	arguments, err := os.ReadFile("/check-arguments")
-	if err != nil {
-		return err
-	}
-	command := exec.Command("/muster-node", strings.Fields(string(arguments))...)
-	command.Stdout, command.Stderr = os.Stdout, os.Stdout
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("muster-node check: %w", err)
-	}
-	return syscall.Unmount("/bundle", 0)
 }
 
 // openRoot opens the root's disk by the root hash of the command line; the other
