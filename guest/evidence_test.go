@@ -43,7 +43,7 @@ func (e evidence) pcr(n int) attest.Digest {
 // table of the specification, and shares no code with what judges evidence.
 func (e evidence) predict(t testing.TB) map[int]attest.Digest {
 	t.Helper()
-	os, identity, images := e.statements(t)
+	os, _, identity, images := e.statements(t)
 	ledger, err := attest.NewLedger(identity, images)
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +65,9 @@ func (e evidence) predict(t testing.TB) map[int]attest.Digest {
 	}
 }
 
-// statements reads from the bundle what the os is, and what the ledger holds.
-func (e evidence) statements(t testing.TB) (os *release.TPM2UKI, identity attest.Digest, images []attest.Digest) {
+// statements reads from the bundle what the os is, what its firmware, if it names one,
+// and what the ledger holds.
+func (e evidence) statements(t testing.TB) (os *release.TPM2UKI, firmware *release.FirmwarePCRs, identity attest.Digest, images []attest.Digest) {
 	t.Helper()
 	stapled, err := bundle.Parse(e.answer.Bundle)
 	if err != nil {
@@ -85,9 +86,12 @@ func (e evidence) statements(t testing.TB) (os *release.TPM2UKI, identity attest
 		case *release.Release:
 			identity = attest.Digest(p.Identity())
 		case *release.Image:
-			if p.Kind == release.KindOS {
+			switch p.Kind {
+			case release.KindOS:
 				os = p.Measurements.TPM2UKI
-			} else {
+			case release.KindFirmware:
+				firmware = p.Measurements.FirmwarePCRs
+			default:
 				images = append(images, attest.Digest(envelope.PayloadDigest()))
 			}
 		}
@@ -95,7 +99,7 @@ func (e evidence) statements(t testing.TB) (os *release.TPM2UKI, identity attest
 	if os == nil {
 		t.Fatal("the bundle holds no os")
 	}
-	return os, identity, images
+	return os, firmware, identity, images
 }
 
 // extended is a register that was zero, after digests.
@@ -113,6 +117,13 @@ func (e evidence) differing(t testing.TB) []int {
 	for register, want := range e.predict(t) {
 		if e.pcr(register) != want {
 			found = append(found, register)
+		}
+	}
+	if _, firmware, _, _ := e.statements(t); firmware != nil {
+		for register, values := range firmware.PCRs {
+			if !slices.Contains(values, release.Digest(e.pcr(register))) {
+				found = append(found, register)
+			}
 		}
 	}
 	slices.Sort(found)

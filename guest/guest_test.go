@@ -98,7 +98,8 @@ func buildAll(t testing.TB) *built {
 	b.muster("measure", "model", "model", "--image", "model.img", "--out", "model.measurement.json")
 	b.logImage("node-os")
 	b.logImage("model")
-	b.bundle = b.release("node-os", "model")
+	b.measureFirmware("firmware", observeFirmware(t, machine{keys: b.keys, module: module}, p, filepath.Join(b.programs, "observe")))
+	b.bundle = b.release("firmware", "node-os", "model")
 	step("measured, logged, released")
 
 	bundleDisk := filepath.Join(b.path, "bundle.img")

@@ -158,11 +158,17 @@ func initrd(t testing.TB, p parts, init string, root devicemapper.Verity, trust 
 	for _, name := range slices.Sorted(mapKeys(trust)) {
 		files = append(files, build.File{Name: "trust/" + name, Mode: 0o444, Data: trust[name]})
 	}
-	archive, err := build.CPIO(files)
+	return archive(t, files)
+}
+
+// archive packs files as the kernel unpacks them.
+func archive(t testing.TB, files []build.File) []byte {
+	t.Helper()
+	packed, err := build.CPIO(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return output(t, string(archive), nil, "zstd", "--quiet", "-3", "--stdout", "--single-thread")
+	return output(t, string(packed), nil, "zstd", "--quiet", "-3", "--stdout", "--single-thread")
 }
 
 func mapKeys[V any](m map[string]V) func(yield func(string) bool) {

@@ -123,7 +123,7 @@ func (p *publisher) serve(name, program string, arguments ...string) string {
 func (p *publisher) requirements(testRoot string) {
 	p.t.Helper()
 	arguments := []string{"requirements", "create", "--authority", "authority.json", "--product", product, "--channel", channel, "--log-operator", "log-operator",
-		"--roll-max-age", "1h", "--checkpoint-max-age", "1h", "--assurance", "test", "--test-root", testRoot, "--firmware", "not-checked", "--policy", "log/log.policy", "--out", "requirements.json"}
+		"--roll-max-age", "1h", "--checkpoint-max-age", "1h", "--assurance", "test", "--test-root", testRoot, "--policy", "log/log.policy", "--out", "requirements.json"}
 	for n := range 3 {
 		arguments = append(arguments, "--operator", fmt.Sprintf("witness%d=operator%d", n+1, n+1))
 	}

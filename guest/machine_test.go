@@ -119,7 +119,7 @@ func (m machine) start(t testing.TB) *running {
 
 	r := &running{t: t, address: freePort(t), console: filepath.Join(directory, "console")}
 	arguments := []string{"-machine", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on", "-cpu", "max", "-m", megabytes, "-smp", processors, "-nodefaults", "-display", "none", "-no-reboot",
-		"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+		"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + ovmf,
 		"-drive", "if=pflash,unit=1,format=raw,file=" + variables,
 		"-chardev", "socket,id=tpm,path=" + socket, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0",
 		"-netdev", "user,id=net,restrict=on,hostfwd=tcp:" + r.address + "-:8443", "-device", "virtio-net-pci,netdev=net,romfile=",
