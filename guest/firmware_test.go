@@ -23,15 +23,11 @@ func observeFirmware(t testing.TB, m machine, p parts, program string) string {
 	t.Helper()
 	emulator := output(t, "", nil, "qemu-system-x86_64", "--version")
 	return cached(t, "event.log", []string{"1", fileDigest(t, ovmf), string(emulator), processors, megabytes, fileDigest(t, m.keys.certificate)}, func(path string) {
-		data, err := os.ReadFile(program)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := []build.File{{Name: "dev", Mode: fs.ModeDir | 0o755}, {Name: "init", Mode: 0o755, Data: data}, {Name: "sys", Mode: fs.ModeDir | 0o755}}
+		files := []build.File{{Name: "dev", Mode: fs.ModeDir | 0o755}, executable(t, "init", program), {Name: "sys", Mode: fs.ModeDir | 0o755}}
 		uki := path + ".efi"
 		unifiedKernel(t, uki, p, m.keys, "quiet"+console, archive(t, files))
 		m.disks = []disk{{"esp", path + ".esp"}}
-		bootPartition(t, m.disks[0].file, map[string]string{"EFI/BOOT/BOOTX64.EFI": uki})
+		bootPartition(t, m.disks[0].file, map[string]string{bootFile: uki})
 		m.firmware = []string{"-serial", "file:" + path + ".pem"}
 		r := m.start(t)
 		r.awaitOff()

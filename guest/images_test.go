@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,11 +43,27 @@ var masked = []string{"systemd-pcrphase.service", "systemd-pcrphase-sysinit.serv
 	"systemd-hwdb-update.service", "systemd-journal-catalog-update.service", "systemd-update-done.service", "systemd-firstboot.service", "systemd-machine-id-commit.service",
 	"systemd-random-seed.service", "systemd-timesyncd.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-journal-flush.service"}
 
-// rootImage makes the root file system under dm-verity of the packages, a program
-// and its unit.
-func rootImage(t testing.TB, p parts, program, unit string) string {
+// content is what one operating system has besides Debian's packages.
+type content struct {
+	programs []string          // files, for /usr/bin
+	units    map[string]string // text by name: all are started
+	etc      map[string]string // text of further files by their path below /etc
+	checked  bool              // the initrd has muster-node check the machine
+}
+
+// rootImage makes the root file system under dm-verity of the packages and c.
+func rootImage(t testing.TB, p parts, c content) string {
 	t.Helper()
-	return cached(t, "root.img", []string{"1", fileDigest(t, p.root), fileDigest(t, program), unit, strings.Join(masked, " ")}, func(path string) {
+	inputs := []string{"2", fileDigest(t, p.root), strings.Join(masked, " ")}
+	for _, program := range c.programs {
+		inputs = append(inputs, program[strings.LastIndex(program, "/")+1:], fileDigest(t, program))
+	}
+	for _, texts := range []map[string]string{c.units, c.etc} {
+		for _, name := range slices.Sorted(maps.Keys(texts)) {
+			inputs = append(inputs, name, texts[name])
+		}
+	}
+	return cached(t, "root.img", inputs, func(path string) {
 		tree := path + ".tree"
 		if err := os.Mkdir(tree, 0o755); err != nil {
 			t.Fatal(err)
@@ -80,14 +97,22 @@ func rootImage(t testing.TB, p parts, program, unit string) string {
 		write(t, filepath.Join(etc, "hostname"), []byte("guest\n"))
 		write(t, filepath.Join(etc, "fstab"), []byte("tmpfs /tmp tmpfs defaults 0 0\ntmpfs /var tmpfs defaults,mode=0755 0 0\n"))
 		write(t, filepath.Join(etc, "systemd/network/10-guest.network"), []byte("[Match]\nType=ether\n[Network]\nAddress=10.0.2.15/24\n"))
-		write(t, filepath.Join(etc, "systemd/system/node.service"), []byte(unit))
+		for name, text := range c.etc {
+			if err := os.MkdirAll(filepath.Join(etc, filepath.Dir(name)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(etc, name), []byte(text))
+		}
 		links := map[string]string{
 			"systemd/system/default.target":                                   "/usr/lib/systemd/system/multi-user.target",
 			"systemd/system/multi-user.target.wants/systemd-networkd.service": "/usr/lib/systemd/system/systemd-networkd.service",
-			"systemd/system/multi-user.target.wants/node.service":             "/etc/systemd/system/node.service",
 			"systemd/system-generators/systemd-veritysetup-generator":         "/dev/null",
 			"systemd/system-generators/systemd-getty-generator":               "/dev/null",
 			"os-release": "../usr/lib/os-release",
+		}
+		for name, text := range c.units {
+			write(t, filepath.Join(etc, "systemd/system", name), []byte(text))
+			links["systemd/system/multi-user.target.wants/"+name] = "/etc/systemd/system/" + name
 		}
 		for _, name := range masked {
 			links["systemd/system/"+name] = "/dev/null"
@@ -98,12 +123,14 @@ func rootImage(t testing.TB, p parts, program, unit string) string {
 				t.Fatal(err)
 			}
 		}
-		data, err := os.ReadFile(program)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(tree, "usr/bin", filepath.Base(program)), data, 0o755); err != nil {
-			t.Fatal(err)
+		for _, program := range c.programs {
+			data, err := os.ReadFile(program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(tree, "usr/bin", filepath.Base(program)), data, 0o755); err != nil {
+				t.Fatal(err)
+			}
 		}
 		verityImage(t, tree, path, "-zlz4")
 	})
@@ -129,21 +156,21 @@ func fileDigest(t testing.TB, path string) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// initrd makes the initial file system: init, modules, the parameters of the root,
-// and the trust that the machine itself has.
-func initrd(t testing.TB, p parts, init string, root devicemapper.Verity, trust map[string][]byte) []byte {
+// initrd makes the initial file system: init, the program that checks the machine
+// unless it is empty, modules, the parameters of the root, and the trust that the
+// machine itself has.
+func initrd(t testing.TB, p parts, init, checker string, root devicemapper.Verity, trust map[string][]byte) []byte {
 	t.Helper()
-	program, err := os.ReadFile(init)
-	if err != nil {
-		t.Fatal(err)
-	}
 	parameters, err := json.Marshal(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := []build.File{{Name: "dev", Mode: fs.ModeDir | 0o755},
 		{Name: "dev/console", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o600, Major: 5, Minor: 1},
-		{Name: "init", Mode: 0o755, Data: program}}
+		executable(t, "init", init)}
+	if checker != "" {
+		files = append(files, executable(t, "muster-node", checker))
+	}
 	for _, name := range []string{"modules", "proc", "run", "sys", "sysroot", "trust"} {
 		files = append(files, build.File{Name: name, Mode: fs.ModeDir | 0o755})
 	}
@@ -155,7 +182,7 @@ func initrd(t testing.TB, p parts, init string, root devicemapper.Verity, trust 
 		files = append(files, build.File{Name: fmt.Sprintf("modules/%02d-%s", i, filepath.Base(module)), Mode: 0o444, Data: data})
 	}
 	files = append(files, build.File{Name: "root.json", Mode: 0o444, Data: parameters})
-	for _, name := range slices.Sorted(mapKeys(trust)) {
+	for _, name := range slices.Sorted(maps.Keys(trust)) {
 		files = append(files, build.File{Name: "trust/" + name, Mode: 0o444, Data: trust[name]})
 	}
 	return archive(t, files)
@@ -171,14 +198,14 @@ func archive(t testing.TB, files []build.File) []byte {
 	return output(t, string(packed), nil, "zstd", "--quiet", "-3", "--stdout", "--single-thread")
 }
 
-func mapKeys[V any](m map[string]V) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
+// executable is a program as a file of an archive.
+func executable(t testing.TB, name, path string) build.File {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return build.File{Name: name, Mode: 0o755, Data: data}
 }
 
 // modulesInOrder finds the files of the modules, each behind those it depends on.
@@ -287,7 +314,7 @@ func bootPartition(t testing.TB, path string, files map[string]string) {
 	}
 	output(t, "", nil, "mkfs.vfat", "-i", "6d757374", path)
 	made := map[string]bool{}
-	for _, name := range slices.Sorted(mapKeys(files)) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		parts := strings.Split(name, "/")
 		for n := 1; n < len(parts); n++ {
 			if directory := strings.Join(parts[:n], "/"); !made[directory] {
@@ -297,14 +324,4 @@ func bootPartition(t testing.TB, path string, files map[string]string) {
 		}
 		output(t, "", nil, "mcopy", "-i", path, files[name], "::/"+name)
 	}
-}
-
-// fileDisk makes a disk that is an erofs image of files: nothing vouches for it.
-func fileDisk(t testing.TB, path string, files map[string][]byte) {
-	t.Helper()
-	tree := t.TempDir()
-	for name, data := range files {
-		write(t, filepath.Join(tree, name), data)
-	}
-	output(t, "", nil, "mkfs.erofs", "-T"+epoch, "--all-root", "--quiet", path, tree)
 }

@@ -140,25 +140,37 @@ func (p *publisher) logImage(name string) {
 	p.images = append(p.images, name)
 }
 
-// release logs a release of the images, has the roll signed, and returns its bundle.
-func (p *publisher) release(images ...string) []byte {
+// release logs a release of the images, and returns its digest.
+func (p *publisher) release(version string, images ...string) string {
 	p.t.Helper()
-	create := []string{"release", "create", "--product", product, "--channel", channel, "--version", strings.Join(images, "."), "--authority", "authority.json", "--out", "release.json"}
+	file := version + ".release.json"
+	create := []string{"release", "create", "--product", product, "--channel", channel, "--version", version, "--authority", "authority.json", "--out", file}
 	for _, name := range images {
 		create = append(create, "--image", name+".json")
 	}
 	p.muster(create...)
-	p.muster("release", "sign", "release.json", "--key", "release.key")
-	digest := found(p.t, p.muster("release", "submit", "release.json", "--log", p.log, "--policy", "log/log.policy"), `(?m)^(?:submitted|logged): .*?([0-9a-f]{64})`)
+	p.muster("release", "sign", file, "--key", "release.key")
+	return found(p.t, p.muster("release", "submit", file, "--log", p.log, "--policy", "log/log.policy"), `(?m)^(?:submitted|logged): .*?([0-9a-f]{64})`)
+}
+
+// startRoll has somebody sign what is live, from now on.
+func (p *publisher) startRoll() {
+	p.t.Helper()
 	p.serve("roll", "muster", "roll", "serve", "--log", p.log, "--policy", "log/log.policy", "--authority", "authority.json", "--product", product,
 		"--key", "roll.key", "--clients-accept", "1h", "--poll", "200ms", "--state", "roll.state", "--listen", "127.0.0.1:0")
+}
+
+// bundle returns a release's proof bundle, once the release is known to be live.
+func (p *publisher) bundle(release string) []byte {
+	p.t.Helper()
+	file := release + ".muster"
 	for ctx, tick := p.t.Context(), time.NewTicker(200*time.Millisecond); ; {
-		p.muster("bundle", "get", digest, "--log", p.log, "--policy", "log/log.policy", "--out", "release.muster", "--force")
-		printed, err := p.execute("muster", "verify", "bundle", "release.muster", "--policy", "log/log.policy", "--requirements", "requirements.json")
+		p.muster("bundle", "get", release, "--log", p.log, "--policy", "log/log.policy", "--out", file, "--force")
+		printed, err := p.execute("muster", "verify", "bundle", file, "--policy", "log/log.policy", "--requirements", "requirements.json")
 		if err == nil {
-			break
+			return p.file(file)
 		}
-		// Until the roll is logged, the release is not known to be live.
+		// Until the roll is logged, nobody says so.
 		var ended *exec.ExitError
 		if !errors.As(err, &ended) || !bytes.Contains([]byte(printed), []byte("roll")) {
 			p.t.Fatalf("muster verify bundle: %v\n%s", err, printed)
@@ -169,7 +181,6 @@ func (p *publisher) release(images ...string) []byte {
 			p.t.Fatal(ctx.Err())
 		}
 	}
-	return p.file("release.muster")
 }
 
 func (p *publisher) file(name string) []byte {

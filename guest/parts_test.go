@@ -146,7 +146,7 @@ func one(t testing.TB, pattern string) string {
 func binaries(ctx context.Context, t testing.TB) string {
 	t.Helper()
 	directory := t.TempDir()
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", directory, "../cmd/...", "./init", "./observe", "./ungated")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", directory, "../cmd/...", "./answer", "./init", "./observe", "./ungated")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if printed, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, printed)

@@ -1,16 +1,21 @@
 //go:build linux
 
 // Command init is process 1 of the guest's initrd. It loads the kernel's modules,
-// hands the trust files of the initrd on to the system, opens the root file system by
-// the root hash of the kernel's command line, and hands over to systemd. It has no
-// shell, and powers off at whatever fails.
+// hands the trust files of the initrd and what lies on untrusted disks on to the
+// system, has muster-node check the machine, opens the root file system by the root
+// hash of the kernel's command line, and hands over to systemd. It has no shell, and
+// powers off at whatever fails.
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,8 +25,14 @@ import (
 	"github.com/muster-log/muster/guest/devicemapper"
 )
 
-// waitForDisk bounds how long the root disk may take to appear.
-const waitForDisk = time.Minute
+const (
+	// waitForDisk bounds how long a disk may take to appear.
+	waitForDisk = time.Minute
+	// maxDisk bounds what is read from a disk that nothing vouches for, in bytes: the
+	// largest proof bundle, and the rest of a sector.
+	maxDisk = 8<<20 + 512
+	checker = "/muster-node"
+)
 
 func main() {
 	if os.Getpid() != 1 {
@@ -58,6 +69,14 @@ func run() error {
 		return err
 	}
 	if err := copyTrust("/trust", "/run/muster/trust"); err != nil {
+		return err
+	}
+	for serial, to := range map[string]string{"bundle": "/run/muster/release.muster", "issuers": "/run/muster/issuers.pem"} {
+		if err := copyDisk(serial, to); err != nil {
+			return err
+		}
+	}
+	if err := check(); err != nil {
 		return err
 	}
 	disk, err := awaitDisk("root")
@@ -110,14 +129,55 @@ func copyTrust(from, to string) error {
 		if err != nil {
 			return err
 		}
-		file, err := os.OpenFile(filepath.Join(to, entry.Name()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
-		if err != nil {
+		if err := create(filepath.Join(to, entry.Name()), data); err != nil {
 			return err
 		}
-		_, err = file.Write(data)
-		if err := errors.Join(err, file.Close()); err != nil {
-			return err
-		}
+	}
+	return nil
+}
+
+// create makes a file that is not there, in memory: nothing of it is to last.
+func create(path string, data []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Close())
+}
+
+// copyDisk copies what lies on an untrusted disk, bare and filled up with zero bytes,
+// to a file. The kernel's file systems do not get to read it.
+func copyDisk(serial, to string) error {
+	name, err := awaitDisk(serial)
+	if err != nil {
+		return err
+	}
+	disk, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	data, err := io.ReadAll(io.LimitReader(disk, maxDisk+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > maxDisk {
+		return fmt.Errorf("disk %s has more than %d bytes", serial, maxDisk)
+	}
+	return create(to, bytes.TrimRight(data, "\x00"))
+}
+
+// check runs the program that judges this machine before anything of the root file
+// system is used. An initrd without it checks nothing.
+func check() error {
+	if _, err := os.Stat(checker); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	command := exec.Command(checker, "check")
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("muster-node check: %w", err)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func main() {
 }
 
 func run(listen string) error {
-	stapled, issuers, err := readDisk()
+	stapled, issuers, err := read()
 	if err != nil {
 		return err
 	}
@@ -84,28 +84,17 @@ func run(listen string) error {
 	return n.serve(listen)
 }
 
-// readDisk reads what lies on the bundle's disk: a bundle, and the certificates of
-// the issuers of this TPM's endorsement key, the root's last.
-func readDisk() (bundle []byte, issuers [][]byte, err error) {
-	disk, err := devicemapper.DiskBySerial("bundle")
-	if err != nil {
-		return nil, nil, err
-	}
-	const at = "/run/ungated/bundle"
-	if err := os.MkdirAll(at, 0o755); err != nil {
-		return nil, nil, err
-	}
-	if err := syscall.Mount(disk, at, "erofs", syscall.MS_RDONLY|syscall.MS_NODEV|syscall.MS_NOSUID|syscall.MS_NOEXEC, ""); err != nil {
-		return nil, nil, fmt.Errorf("mount the bundle's disk: %w", err)
-	}
-	chain, err := os.ReadFile(at + "/issuers.pem")
+// read reads what the initrd found on the machine's disks: a bundle, and the
+// certificates of the issuers of this TPM's endorsement key, the root's last.
+func read() (bundle []byte, issuers [][]byte, err error) {
+	chain, err := os.ReadFile("/run/muster/issuers.pem")
 	if err != nil {
 		return nil, nil, err
 	}
 	for block, rest := pem.Decode(chain); block != nil; block, rest = pem.Decode(rest) {
 		issuers = append(issuers, block.Bytes)
 	}
-	bundle, err = os.ReadFile(at + "/release.muster")
+	bundle, err = os.ReadFile("/run/muster/release.muster")
 	return bundle, issuers, err
 }
 

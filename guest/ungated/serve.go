@@ -9,13 +9,10 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/muster-log/muster/attest"
@@ -52,7 +49,10 @@ func (n *node) serve(listen string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+attest.EvidencePath, answer(n.evidence))
 	mux.HandleFunc("POST "+attest.ActivatePath, answer(n.activation))
-	mux.HandleFunc("POST /answer", answer(work))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Printf("ungated: was sent %s %s\n", r.Method, r.URL.Path)
+		http.NotFound(w, r)
+	})
 	server := &http.Server{Addr: listen, Handler: mux, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}}}
 	fmt.Println("ungated: listens at", listen)
@@ -104,22 +104,4 @@ func (n *node) activation(body []byte) ([]byte, error) {
 		return nil, err
 	}
 	return (&attest.Activate{AKPublic: n.key.public, EKCertificate: n.certificates[0]}).Marshal()
-}
-
-// work is what the node is there for: SHA-256 of the model's files and the question.
-func work(body []byte) ([]byte, error) {
-	files, err := filepath.Glob("/run/ungated/model/*/*")
-	if err != nil {
-		return nil, err
-	}
-	hash := sha256.New()
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		hash.Write(data)
-	}
-	hash.Write(body)
-	return fmt.Appendf(nil, "{\"answer\":%q}\n", hex.EncodeToString(hash.Sum(nil))), nil
 }
