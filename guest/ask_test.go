@@ -29,7 +29,7 @@ var recordInto = flag.String("record", "", "write the evidence of the boots into
 func (r *running) evidence() evidence {
 	r.t.Helper()
 	began := time.Now()
-	r.awaitPort()
+	r.awaitPort("ungated: listens")
 	e := r.ask()
 	r.t.Logf("evidence after %.1f s", time.Since(began).Seconds())
 	return e

@@ -73,6 +73,31 @@ func TestGuest(t *testing.T) {
 		}
 	})
 
+	// With Secure Boot off, the stub passes the loader's words on to the kernel.
+	t.Run("loader in front without Secure Boot", func(t *testing.T) {
+		t.Parallel()
+		m := ungated.withBootPartition(t, b.loaderInFront(t, evil))
+		m.keys.variables = noVariables
+		r := m.start(t)
+		e := r.evidence()
+		e.checkHonestTPM(t)
+		b.record(t, "loader-in-front-without-secure-boot", e)
+		if found := e.differing(t); !slices.Equal(found, []int{4, 9, 12}) {
+			t.Errorf("registers %v show the loader", found)
+		}
+		r.awaitConsole("Started debug-shell.service")
+	})
+
+	// With it on, nothing starts that the owner of the machine did not sign.
+	t.Run("not signed", func(t *testing.T) {
+		t.Parallel()
+		r := ungated.withBootPartition(t, map[string]string{bootFile: evil.uki + ".unsigned"}).start(t)
+		r.awaitConsole("Access Denied")
+		if strings.Contains(r.printed(), "init:") {
+			t.Error("the image is started")
+		}
+	})
+
 	// A credential beside the image is handed to systemd with the initrd.
 	t.Run("credential on the boot partition", func(t *testing.T) {
 		t.Parallel()

@@ -262,17 +262,21 @@ func (r *running) awaitOff() {
 	}
 }
 
-// awaitPort waits until the machine itself answers on its port: qemu takes
-// connections long before.
-func (r *running) awaitPort() {
+// awaitPort waits until the machine says that it listens, and answers on its port:
+// qemu takes connections long before.
+func (r *running) awaitPort(listens string) {
 	r.t.Helper()
+	r.awaitConsole(listens)
+	patience := 250 * time.Millisecond
 	await(r.t, "the machine's port", func() error {
+		// What came before the machine's network is up is answered late, or never.
+		patience = min(patience*5/4, 10*time.Second)
 		select {
 		case <-r.ended:
 			r.t.Fatal("the machine is off")
 		default:
 		}
-		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: 2 * time.Second}, Config: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}}
+		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: patience}, Config: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}}
 		connection, err := dialer.Dial("tcp", r.address)
 		if err != nil {
 			return err

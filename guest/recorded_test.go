@@ -43,8 +43,8 @@ func (r recorded) evidence(t testing.TB) evidence {
 // the boot made them.
 func TestRecorded(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(recordings, "*.json"))
-	if err != nil || len(files) != 3 {
-		t.Fatalf("%s holds %d recordings, want 3 (%v)", recordings, len(files), err)
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%s holds %d recordings, want 4 (%v)", recordings, len(files), err)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {

@@ -20,6 +20,9 @@ import (
 	"unicode/utf16"
 )
 
+// noVariables are OVMF's without any key: Secure Boot is off.
+const noVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
 // secureBoot are the keys of the machine's owner, and the firmware's variables with
 // them enrolled: nothing of another signer starts.
 type secureBoot struct {
@@ -48,7 +51,7 @@ func newSecureBoot(t testing.TB) secureBoot {
 		if err != nil {
 			t.Fatal(err)
 		}
-		empty, err := os.ReadFile("/usr/share/OVMF/OVMF_VARS_4M.fd")
+		empty, err := os.ReadFile(noVariables)
 		if err != nil {
 			t.Fatal(err)
 		}
