@@ -8,12 +8,13 @@ STATE ?= .state
 MODEL ?=
 ONCE ?=
 
-.PHONY: help build demo test test-boot bench witness-bench witness-table clean
+.PHONY: help build demo test test-boot boot-bench bench witness-bench witness-table clean
 help:
 	@echo "make demo    the whole chain on this machine, step by step, without root"
 	@echo "             ONCE=1 end after the last step; MODEL=DIR take that model; STATE=DIR keep things there"
 	@echo "make test    install what is missing, then every test with the race detector"
 	@echo "make test-boot  of these the ones that boot a measured machine under qemu"
+	@echo "make boot-bench  what a node uses to open a small and a large model in that machine"
 	@echo "make bench   one table: what it costs, beside this machine's limits"
 	@echo "make witness-table  how strict the witness is, beside litewitness; writes docs/witness-conformance.md"
 	@echo "make witness-bench  of that table the witness alone, beside litewitness"
@@ -35,6 +36,10 @@ test:
 test-boot:
 	scripts/install-test-parts
 	$(GO) test -race -tags system -timeout 20m ./guest/...
+
+boot-bench:
+	scripts/install-test-parts
+	$(GO) test -v -tags system -timeout 30m -run '^$$' -bench Open -benchtime 1x ./guest
 
 bench:
 	@$(GO) run ./bench/table

@@ -82,18 +82,26 @@ func (b *builder) system(name string, c content) system {
 	return s
 }
 
-// model makes, measures and logs a model of one file, and returns its image.
-func (b *builder) model(name string, weights []byte) string {
+// image makes, measures and logs an image of a kind that nodes load, of files by
+// their names, and returns its path.
+func (b *builder) image(kind, name string, files map[string][]byte) string {
 	b.t.Helper()
 	if err := os.Mkdir(filepath.Join(b.path, name), 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	write(b.t, filepath.Join(b.path, name, "weights.bin"), weights)
-	b.muster("measure", "model", name, "--image", name+".img", "--out", name+".measurement.json")
+	for file, data := range files {
+		write(b.t, filepath.Join(b.path, name, file), data)
+	}
+	b.muster("measure", "model", name, "--kind", kind, "--image", name+".img", "--out", name+".measurement.json")
 	b.logImage(name)
-	b.step(name)
 	return filepath.Join(b.path, name+".img")
 }
+
+// The work of the release, how it is started, and what it works with.
+var (
+	weights = []byte(strings.Repeat("weights ", 1<<17))
+	command = []byte(`{"arguments":["-listen","127.0.0.1:8080","-model","/run/muster/images/model/model"],"command":"/usr/bin/answer","environment":{},"gid":65534,"uid":65534}`)
+)
 
 // machine is a computer with the disks of a release. What lies on those of bundle and
 // issuers, nothing vouches for.
@@ -116,6 +124,3 @@ func (b *builder) machine(s system, bundle []byte, images map[string]string) mac
 
 // bootFile is what firmware starts from a boot partition.
 const bootFile = "EFI/BOOT/BOOTX64.EFI"
-
-// weights are those of the model in the tests.
-func weights() []byte { return []byte(strings.Repeat("weights ", 1<<17)) }

@@ -24,8 +24,12 @@ StandardError=journal+console
 func TestGuest(t *testing.T) {
 	b := newBuilder(t)
 	evil := b.system("ungated-os", content{programs: []string{"ungated"}, units: map[string]string{"node.service": ungatedUnit}})
-	disks := map[string]string{"model": b.model("model", weights())}
-	release := b.release("ungated", "firmware", "ungated-os", "model")
+	disks := map[string]string{
+		"config": b.image("config", "config", map[string][]byte{"muster-command.json": command}),
+		"model":  b.image("model", "model", map[string][]byte{"weights.bin": weights}),
+	}
+	b.step("model and config")
+	release := b.release("ungated", "config", "firmware", "model", "ungated-os")
 	b.startRoll()
 	bundle := b.bundle(release)
 	b.step("released")
@@ -46,6 +50,7 @@ func TestGuest(t *testing.T) {
 		}
 		r.awaitConsole("credentials that systemd imported: []")
 		r.awaitConsole("model model is opened")
+		r.awaitConsole("config config is opened")
 	})
 
 	t.Run("credentials are imported", func(t *testing.T) {

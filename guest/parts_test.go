@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -77,10 +78,33 @@ func cached(t testing.TB, name string, inputs []string, build func(path string))
 	}
 	defer os.RemoveAll(temporary)
 	build(filepath.Join(temporary, name))
+	removeOld(t, directory, name)
 	if err := os.Rename(filepath.Join(temporary, name), path); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// keepFor is for how long what was built stays in the cache, at least. A run that
+// still uses what another one replaces has ended long before.
+const keepFor = 24 * time.Hour
+
+// removeOld removes what was built under a name of other inputs.
+func removeOld(t testing.TB, directory, name string) {
+	t.Helper()
+	others, err := filepath.Glob(filepath.Join(directory, "*-"+name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range others {
+		info, err := os.Stat(other)
+		if err != nil || time.Since(info.ModTime()) < keepFor {
+			continue
+		}
+		if err := os.RemoveAll(other); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // sources lists where this machine's apt gets Debian from.

@@ -59,6 +59,11 @@ func run(listen string) error {
 		}
 		fmt.Println("ungated:", image.Kind, image.Name, "is opened")
 	}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return err
+	}
+	fmt.Printf("ungated: used %d us\n", (used.Utime.Nano()+used.Stime.Nano())/1000)
 	ledger, err := attest.NewLedger(attest.Digest(stated.Identity()), loaded)
 	if err != nil {
 		return err
