@@ -30,7 +30,7 @@ func newBackend(address string, logger *slog.Logger) (http.Handler, error) {
 	target, err := url.Parse(address)
 	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
 		if !filepath.IsAbs(socket) {
-			return nil, fmt.Errorf("backend %q: want an absolute path after unix:", address)
+			return nil, fmt.Errorf("backend %q: want unix: and an absolute path", address)
 		}
 		target, err = &url.URL{Scheme: "http", Host: "backend"}, nil
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
