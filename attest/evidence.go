@@ -11,6 +11,10 @@ type Evidence interface {
 	Judge(Reference) Judgement
 }
 
+// Reader reads the evidence of an answer, of one profile. Its error is the check
+// CodeEvidenceForm.
+type Reader func(*Answer) (Evidence, error)
+
 // Judgement is what an evidence shows. Only Checks decide; the rest is to be
 // believed only where all of them pass.
 type Judgement struct {

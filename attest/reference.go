@@ -26,12 +26,20 @@ type Reference struct {
 	Release Digest  // identity of the release
 	Images  []Image // all images of the release
 
-	Nonce Digest // the nonce that the client sent, or the epoch it accepts
-	SPKI  Digest // SHA-256 of the SubjectPublicKeyInfo of the connection's certificate
-	Now   time.Time
+	// Nonce is what the client sent. Epoch is SHA-256 of the newest cosigned
+	// checkpoint, as its note stands. Zero: the caller knows none, or accepts none.
+	Nonce, Epoch Digest
+	// SPKI is SHA-256 of the SubjectPublicKeyInfo of the connection's certificate.
+	// Zero: the caller knows no connection, and the binding is not checked.
+	SPKI Digest
+	Now  time.Time
 
 	Policy    Policy
 	Activated []Activation // attestation keys whose credential this client saw activated
+	// Bystander: the caller had no part in the session, so that it cannot know
+	// whether a credential was activated: a key without a certificate chain is
+	// then not checked, instead of refused.
+	Bystander bool
 }
 
 // Image is an image of the release, with those of its reference values that
