@@ -93,8 +93,5 @@ func (j *judgement) authorityExpires() finding {
 	expires := j.chain.Newest().Authority.Expires
 	expected := "now before " + release.FormatTime(expires)
 	found := "now " + release.FormatTime(j.now)
-	if !j.expires(expires) {
-		return fail(expected, found)
-	}
-	return pass(expected, found)
+	return j.before(expires, expected, found)
 }

@@ -86,10 +86,11 @@ func (j *judgement) checkpointAge() finding {
 		return waived(found)
 	}
 	expected := "younger than " + limit.String()
-	if !j.expires(fresh.Add(limit.Value())) {
-		return fail(expected, found+", now "+release.FormatTime(j.now))
+	f := j.before(fresh.Add(limit.Value()), expected, found)
+	if f.status != StatusPass {
+		f.found += ", now " + release.FormatTime(j.now)
 	}
-	return pass(expected, found)
+	return f
 }
 
 // checkAnchors judges every anchor alike, whether a check needs it or not: what

@@ -62,6 +62,10 @@ var releaseChecks = []check{
 	{CodeRollAge, "a roll young enough", []Code{CodeRollSignatures, CodeRollAnchor}, ofRoll((*judgement).rollAge)},
 	{CodeNewerRoll, "no newer roll that does not list the release", []Code{CodeRelease, CodeAuthorityChain}, (*judgement).newerRoll},
 	{CodeConsistency, "nothing remembered contradicted", []Code{CodeQuorum}, (*judgement).consistency},
+}
+
+// uncheckedChecks end every verdict: what nothing here looks at.
+var uncheckedChecks = []check{
 	{CodeRuntimeState, "", nil, unchecked("nothing checks what runs after boot")},
 	{CodeGPU, "", nil, unchecked("nothing checks accelerators")},
 }

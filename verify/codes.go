@@ -102,6 +102,16 @@ const (
 	CodeNewerRoll Code = "newer-roll"
 	// CodeConsistency: the checkpoint contradicts nothing remembered.
 	CodeConsistency Code = "consistency"
+
+	// The checks of a verdict about a node or a boot besides, which stand before the
+	// last two: those of package attest, under their codes there, and these.
+
+	// CodeAssurance: the evidence's level of hardware assurance is accepted.
+	CodeAssurance Code = "assurance"
+	// CodeImage: every model, adapter and config image is one that the node opens
+	// by the measurements of its statement (verity/v1).
+	CodeImage Code = "image"
+
 	// CodeRuntimeState: what the software does after boot. Nothing checks it.
 	CodeRuntimeState Code = "runtime-state"
 	// CodeGPU: accelerators and their firmware. Nothing checks them.

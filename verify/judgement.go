@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/release/register"
 	"github.com/muster-log/muster/tlog"
@@ -18,18 +19,33 @@ import (
 // arguments make the same verdict. Its cost is bounded by the bounds of a bundle
 // and of a memory, whatever stands in them.
 func Bundle(data []byte, trust *Trust, now time.Time, options ...Option) *Verdict {
-	j := &judgement{trust: trust, data: data, wall: now, clock: now, now: now}
+	j := newJudgement(data, trust, now, options)
+	j.run(releaseChecks)
+	j.run(uncheckedChecks)
+	return j.verdict(AboutRelease)
+}
+
+func newJudgement(data []byte, trust *Trust, now time.Time, options []Option) *judgement {
+	j := &judgement{trust: trust, data: data, wall: now, clock: now, now: now, assurance: AssuranceNone}
 	for _, option := range options {
 		option(j)
 	}
-	v := &Verdict{About: AboutRelease, Assurance: AssuranceNone}
-	v.Checks = j.run(releaseChecks)
-	v.Result = result(v.Checks)
-	v.Deadline = j.deadline
-	v.Judged = j.about()
-	v.Evidence = j.evidence
-	v.Learned = j.learn()
-	return v
+	return j
+}
+
+// verdict sums up the checks that were made.
+func (j *judgement) verdict(about About) *Verdict {
+	return &Verdict{
+		About:     about,
+		Assurance: j.assurance,
+		Checks:    j.made,
+		Result:    result(j.made),
+		Deadline:  j.deadline,
+		Judged:    j.about(),
+		Machine:   j.machine,
+		Evidence:  j.evidence,
+		Learned:   j.learn(),
+	}
 }
 
 // judgement is a verdict in the making: what the checks so far have read.
@@ -56,6 +72,12 @@ type judgement struct {
 	witnessed time.Time // known time of the oldest entry of the identity; zero: not known
 	rollSince time.Time // what the roll's age counts from; zero: not known
 	deadline  time.Time
+
+	// tolerance is how long past its deadline something old is reported only; zero:
+	// not at all, but in a boot.
+	tolerance time.Duration
+	assurance string
+	machine   attest.Machine
 
 	memory     *Memory           // nil: none
 	comparison memory.Comparison // with the memory, once log-signature has passed
@@ -84,7 +106,7 @@ func (e *entry) image() *release.Image     { return e.prepared.Statement.Predica
 
 // run makes the checks of a table in order. A check is not made unless all that
 // it needs have passed.
-func (j *judgement) run(table []check) []Check {
+func (j *judgement) run(table []check) {
 	for _, c := range table {
 		made := Check{Code: c.code, Status: StatusNotChecked, Expected: c.expected, Found: "not made"}
 		if failed, ok := j.missing(c.needs); ok {
@@ -100,7 +122,6 @@ func (j *judgement) run(table []check) []Check {
 		}
 		j.made = append(j.made, made)
 	}
-	return j.made
 }
 
 // missing returns the first check needed that did not pass.
@@ -149,6 +170,20 @@ func (j *judgement) expires(deadline time.Time) bool {
 		j.deadline = deadline
 	}
 	return j.now.Before(deadline)
+}
+
+// before judges something that holds until a deadline. In a boot, what is past it
+// by less than the tolerance is reported and no more.
+func (j *judgement) before(deadline time.Time, expected, found string) finding {
+	switch past := j.now.Sub(deadline); {
+	case j.expires(deadline):
+		return pass(expected, found)
+	case past < j.tolerance:
+		return finding{status: StatusWaived, expected: expected, found: found + ": " + past.Truncate(time.Second).String() + " too old, which a boot reports only"}
+	case j.tolerance > 0:
+		return fail(expected, found+": more than "+j.tolerance.String()+" too old, even for a boot")
+	}
+	return fail(expected, found)
 }
 
 // about collects what the bundle is about, as far as it was read.

@@ -179,10 +179,7 @@ func (j *judgement) notAfter() finding {
 	notAfter := j.judged.release().NotAfter
 	expected := "now before " + release.FormatTime(notAfter)
 	found := "now " + release.FormatTime(j.now)
-	if !j.expires(notAfter) {
-		return fail(expected, found)
-	}
-	return pass(expected, found)
+	return j.before(notAfter, expected, found)
 }
 
 // minimumSecurityVersion asks for nothing of images that the release does not

@@ -149,8 +149,5 @@ func (j *judgement) rollAge(roll *entry) finding {
 		return waived(found)
 	}
 	expected := "younger than " + limit.String()
-	if !j.expires(j.rollSince.Add(limit.Value())) {
-		return fail(expected, found)
-	}
-	return pass(expected, found)
+	return j.before(j.rollSince.Add(limit.Value()), expected, found)
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"time"
 
+	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog/fork"
@@ -16,6 +17,9 @@ const (
 	AboutRelease About = "release"
 	// AboutNode: a proof bundle and a node's evidence.
 	AboutNode About = "node"
+	// AboutBoot: a proof bundle and the registers of the machine that judges
+	// itself, before it has a network or a clock to rely on.
+	AboutBoot About = "boot"
 )
 
 // Result is what all checks together come to.
@@ -76,6 +80,10 @@ type Verdict struct {
 	// Judged is what the verdict is about, as far as it could be read; it is no
 	// part of the verdict's JSON, and to be believed only under Pass.
 	Judged Judged
+	// Machine is which machine gave the evidence, and which boot of it; empty without
+	// evidence. It is no part of the verdict's JSON, and to be believed only under
+	// Pass.
+	Machine attest.Machine
 	// Learned is what a memory that was given is to Merge and store, whatever the
 	// result; empty without one. Evidence is what holds against the log, or a
 	// witness of it, together with what was remembered. Both are no part of the
