@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -70,8 +71,15 @@ func (t *TPM) Close() error {
 	return t.device.Close()
 }
 
+// dial connects to a socket. A software TPM that is with another client has its few
+// places for those who wait taken at once, and is asked again.
 func (t *TPM) dial() (net.Conn, error) {
-	return net.DialTimeout("unix", strings.TrimPrefix(t.address, "unix:"), commandTimeout)
+	for end := time.Now().Add(commandTimeout); ; time.Sleep(time.Millisecond) {
+		conn, err := net.DialTimeout("unix", strings.TrimPrefix(t.address, "unix:"), commandTimeout)
+		if !errors.Is(err, syscall.EAGAIN) || time.Now().After(end) {
+			return conn, err
+		}
+	}
 }
 
 // Send sends a command and returns the response, both whole: a
