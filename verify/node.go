@@ -126,7 +126,7 @@ func (j *judgement) reference(session Session) attest.Reference {
 		reference.Epoch = Epoch(j.bundle.Checkpoint)
 	}
 	for _, e := range j.images {
-		reference.Images = append(reference.Images, imageReference(e))
+		reference.Images = append(reference.Images, JudgedImage{Image: e.image(), Digest: e.prepared.Digest}.Reference())
 	}
 	return reference
 }

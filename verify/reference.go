@@ -2,18 +2,36 @@ package verify
 
 import (
 	"crypto/sha256"
+	"errors"
 
 	"github.com/muster-log/muster/attest"
+	"github.com/muster-log/muster/release"
 )
 
 // Epoch is the nonce of evidence that is fresh by a checkpoint: SHA-256 of its note,
 // cosignatures included, as it stands in the bundle.
 func Epoch(checkpoint string) attest.Digest { return sha256.Sum256([]byte(checkpoint)) }
 
-// imageReference is an image as evidence sees it.
-func imageReference(e *entry) attest.Image {
-	image := e.image()
-	reference := attest.Image{Digest: attest.Digest(e.prepared.Digest), Kind: attest.Kind(image.Kind)}
+// Ledger is what a node's ledger holds that has loaded the release. The error is about
+// a release that was not judged, or has an image twice.
+func (j Judged) Ledger() (attest.Ledger, error) {
+	if j.Release == nil {
+		return attest.Ledger{}, errors.New("there is no release")
+	}
+	var loaded []attest.Digest
+	for _, image := range j.Images {
+		switch image.Image.Kind {
+		case release.KindModel, release.KindAdapter, release.KindConfig:
+			loaded = append(loaded, attest.Digest(image.Digest))
+		}
+	}
+	return attest.NewLedger(attest.Digest(j.Release.Identity()), loaded)
+}
+
+// Reference is an image as evidence sees it.
+func (i JudgedImage) Reference() attest.Image {
+	image := i.Image
+	reference := attest.Image{Digest: attest.Digest(i.Digest), Kind: attest.Kind(image.Kind)}
 	if values := image.Measurements.TPM2UKI; values != nil {
 		reference.TPM2UKI = &attest.TPM2UKI{
 			Authenticode:       attest.Digest(values.Authenticode),

@@ -148,10 +148,11 @@ func (t *TPM) readIndex(index uint32) ([]byte, error) {
 	return data, nil
 }
 
-// Activate returns the secret of a credential that was made for k and for the
+// Activate returns the secret of a credential that was made for this key and for the
 // endorsement key that EKCertificates names. A credential for another key is an
 // error.
-func (t *TPM) Activate(k *AK, c *attest.Credential) (secret []byte, err error) {
+func (k *AK) Activate(c *attest.Credential) (secret []byte, err error) {
+	t := k.tpm
 	blob, err := tpm2.Unmarshal[tpm2.TPM2BIDObject](c.IDObject)
 	if err != nil {
 		return nil, fmt.Errorf("the credential: %w", err)

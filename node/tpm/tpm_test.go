@@ -86,13 +86,13 @@ func TestEvidence(t *testing.T) {
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	made := must[*attest.Credential](t)(credential.Make(leaf, name, secret, rand.Reader))
-	if got := must[[]byte](t)(node.Activate(key, made)); !bytes.Equal(got, secret) {
+	if got := must[[]byte](t)(key.Activate(made)); !bytes.Equal(got, secret) {
 		t.Errorf("got secret %x, want %x", got, secret)
 	}
 	// A credential for another key's name is not given back.
 	other := slices.Clone(name)
 	other[5] ^= 1
-	if _, err := node.Activate(key, must[*attest.Credential](t)(credential.Make(leaf, other, secret, rand.Reader))); err == nil {
+	if _, err := key.Activate(must[*attest.Credential](t)(credential.Make(leaf, other, secret, rand.Reader))); err == nil {
 		t.Error("the TPM gave back the secret of a credential for another key")
 	}
 
@@ -135,7 +135,7 @@ func TestManyQuotes(t *testing.T) {
 				t.Fatal(i, err)
 			}
 			secret := make([]byte, 32)
-			if _, err := node.Activate(key, must[*attest.Credential](t)(credential.Make(leaf, name, secret, rand.Reader))); err != nil {
+			if _, err := key.Activate(must[*attest.Credential](t)(credential.Make(leaf, name, secret, rand.Reader))); err != nil {
 				t.Fatal(i, err)
 			}
 		}

@@ -18,6 +18,9 @@ import (
 // (TCG EK Credential Profile, 2.2.1.4).
 const indexRSA2048 = 0x01c00002
 
+// made is since when certificates hold: before every recorded proof bundle.
+var made = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // Authority is a vendor's certificate authority of TPMs, for tests: no list of real
 // vendors has it.
 type Authority struct {
@@ -33,7 +36,7 @@ func NewAuthority() (*Authority, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "TPM test root: worth nothing"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
+		NotBefore: made, NotAfter: time.Now().AddDate(10, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -77,7 +80,7 @@ func (a *Authority) Certify(s *Server) ([]byte, error) {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(9, 0, 0),
+		SerialNumber: big.NewInt(2), NotBefore: made, NotAfter: time.Now().AddDate(9, 0, 0),
 		KeyUsage: x509.KeyUsageKeyEncipherment, BasicConstraintsValid: true,
 		UnknownExtKeyUsage: []asn1.ObjectIdentifier{{2, 23, 133, 8, 1}},
 		ExtraExtensions:    []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: names}},
