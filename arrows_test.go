@@ -25,10 +25,10 @@ var rooms = map[string][]string{
 	"cmd/muster":         {"internal/command", "client", "client/memory", "client/record", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/limit", "witness/metrics", "witness/network", "witness/server", "witness/sshagent", "witness/state"},
-	"cmd/muster-node":    {"internal/command", "node", "node/gate", "node/server"},
+	"cmd/muster-node":    {"internal/command", "node", "node/gate", "node/server", "tlog/policy", "tlog/bundle"},
 
 	// The guest is a machine for tests: it is built, booted and asked from outside.
-	"guest": {"release/build", "client", "client/record", "attest/tpm/swtpm", "node/tpm"},
+	"guest": {"release/build", "client", "client/record", "attest/tpm/swtpm", "node/tpm", "node/images"},
 
 	// The demo runs the programs as a person would, and links none of them.
 	"demo": {"release/build", "attest/tpm/swtpm"},
@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 	"client/record":         {"verify", "attest/tpm"},
 	"client/memory":         {"verify", "tlog/memory", "tlog/fork"},
 	"node":                  {"client/memory", "verify", "attest/tpm", "node/tpm"},
-	"node/gate":             {"node", "node/tpm", "node/images"},
+	"node/gate":             {"node", "node/tpm", "node/images", "verify", "attest/tpm"},
 	"node/images":           {"release", "release/measure"},
 	"node/server":           {"node", "node/tpm", "log/remote"},
 	"node/tpm":              {"attest", "attest/tpm"},

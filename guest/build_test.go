@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/muster-log/muster/guest/devicemapper"
 	"github.com/muster-log/muster/internal/progress"
+	"github.com/muster-log/muster/node/images/devicemapper"
 	"github.com/muster-log/muster/release/measure"
 )
 
@@ -72,7 +72,7 @@ func (b *builder) system(name string, c content) system {
 		checker = filepath.Join(b.programs, "muster-node")
 	}
 	start := initrd(b.t, b.parts, filepath.Join(b.programs, "init"), checker,
-		devicemapper.Verity{Salt: v.Salt, BlockSize: v.DataBlockSize, DataBlocks: v.DataBlocks, HashOffset: v.HashOffset},
+		devicemapper.Verity{Salt: v.Salt, DataBlockSize: v.DataBlockSize, HashBlockSize: v.HashBlockSize, DataBlocks: v.DataBlocks, HashOffset: v.HashOffset},
 		map[string][]byte{"log.policy": b.file("log/log.policy"), "requirements.json": b.file("requirements.json")})
 	s.cmdline = "roothash=" + v.RootHash + " " + production + console
 	unifiedKernel(b.t, s.uki, b.parts, b.keys, s.cmdline, start)

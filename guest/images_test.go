@@ -17,8 +17,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/muster-log/muster/guest/devicemapper"
 	"github.com/muster-log/muster/internal/progress"
+	"github.com/muster-log/muster/node/images/devicemapper"
 	"github.com/muster-log/muster/release/build"
 	"github.com/muster-log/muster/release/measure"
 )

@@ -22,7 +22,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/muster-log/muster/guest/devicemapper"
+	"github.com/muster-log/muster/node/images/devicemapper"
 )
 
 const (

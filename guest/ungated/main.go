@@ -18,7 +18,7 @@ import (
 	"syscall"
 
 	"github.com/muster-log/muster/attest"
-	"github.com/muster-log/muster/guest/devicemapper"
+	"github.com/muster-log/muster/node/images/devicemapper"
 	"github.com/muster-log/muster/release"
 	"github.com/muster-log/muster/tlog/bundle"
 )
@@ -148,7 +148,7 @@ func openImage(image *release.Image) error {
 	if err != nil {
 		return err
 	}
-	device, err := devicemapper.Open(image.Name, disk, devicemapper.Verity{RootHash: stated.RootHash, Salt: stated.Salt, BlockSize: stated.DataBlockSize, DataBlocks: stated.DataBlocks, HashOffset: stated.HashOffset})
+	device, err := devicemapper.Open(image.Name, disk, devicemapper.Verity{RootHash: stated.RootHash, Salt: stated.Salt, DataBlockSize: stated.DataBlockSize, HashBlockSize: stated.HashBlockSize, DataBlocks: stated.DataBlocks, HashOffset: stated.HashOffset})
 	if err != nil {
 		return err
 	}

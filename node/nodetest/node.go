@@ -35,14 +35,15 @@ type Release struct {
 	Time         time.Time // when all of it is fresh
 	Judged       verify.Judged
 	Image        attest.TPM2UKI // of the os
+	Firmware     []byte         // an event log of its firmware
 }
 
 // Recorded is the release that a recorded boot was of, with requirements that accept
-// the TPMs of an authority besides.
+// the TPMs of an authority. It names its firmware and a model.
 func Recorded(t testing.TB, authority *swtpm.Authority) *Release {
 	t.Helper()
 	_, file, _, _ := runtime.Caller(0)
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(file), "../../attest/tpm/testdata/boots/released.json"))
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(file), "../../attest/tpm/testdata/boots/loader-in-front-without-secure-boot.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,22 +60,29 @@ func Recorded(t testing.TB, authority *swtpm.Authority) *Release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Release{Bundle: answer.Bundle, Policy: []byte(recorded.Policy), Time: recorded.Time}
+	r := &Release{Firmware: answer.EventLog, Bundle: answer.Bundle, Policy: []byte(recorded.Policy), Time: recorded.Time}
 	requirements, err := verify.ParseRequirements([]byte(recorded.Requirements))
 	if err != nil {
 		t.Fatal(err)
 	}
 	requirements.TestRoots = []release.Digest{release.Digest(attest.DigestOf(authority.Root()))}
-	requirements.Firmware = verify.FirmwareNotChecked
 	if r.Requirements, err = requirements.Marshal(); err != nil {
 		t.Fatal(err)
 	}
+	r.judge(t)
+	return r
+}
+
+// judge fills in what the bundle and the files are about.
+func (r *Release) judge(t testing.TB) {
+	t.Helper()
+	var err error
 	if r.Trust, err = verify.ParseTrust(r.Policy, r.Requirements); err != nil {
 		t.Fatal(err)
 	}
 	verdict := verify.Bundle(r.Bundle, r.Trust, r.Time)
 	if verdict.Result != verify.Pass {
-		t.Fatalf("the recorded release: %s", verdict.Result)
+		t.Fatalf("the release: %s: %+v", verdict.Result, verdict.Checks)
 	}
 	r.Judged = verdict.Judged
 	for _, image := range r.Judged.Images {
@@ -82,7 +90,6 @@ func Recorded(t testing.TB, authority *swtpm.Authority) *Release {
 			r.Image = *reference.TPM2UKI
 		}
 	}
-	return r
 }
 
 // Machine is a machine that was booted, and whose gate has locked the ledger.
@@ -97,22 +104,7 @@ type Machine struct {
 // Boot plays a boot of a release on a new machine, and its ledger.
 func Boot(t testing.TB, authority *swtpm.Authority, r *Release, boot swtpm.Boot) *Machine {
 	t.Helper()
-	m := &Machine{}
-	var err error
-	if m.Server, err = swtpm.Start(context.WithoutCancel(t.Context()), t.TempDir()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Server.Close() })
-	if _, err = authority.Certify(m.Server); err != nil {
-		t.Fatal(err)
-	}
-	if m.EventLog, err = m.Server.Play(boot); err != nil {
-		t.Fatal(err)
-	}
-	if m.TPM, err = nodetpm.Open(m.Server.Address()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.TPM.Close() })
+	m := Start(t, authority, r, boot)
 	ledger, err := r.Judged.Ledger()
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +114,29 @@ func Boot(t testing.TB, authority *swtpm.Authority, r *Release, boot swtpm.Boot)
 			t.Fatal(err)
 		}
 	}
+	return m
+}
+
+// Start plays a boot of a release on a new machine, whose gate has not run.
+func Start(t testing.TB, authority *swtpm.Authority, r *Release, boot swtpm.Boot) *Machine {
+	t.Helper()
+	m := &Machine{}
+	var err error
+	if m.Server, err = swtpm.Start(context.WithoutCancel(t.Context()), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Server.Close() })
+	if _, err = authority.Certify(m.Server); err != nil {
+		t.Fatal(err)
+	}
+	boot.Firmware = r.Firmware
+	if m.EventLog, err = m.Server.Play(boot); err != nil {
+		t.Fatal(err)
+	}
+	if m.TPM, err = nodetpm.Open(m.Server.Address()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.TPM.Close() })
 	if m.Key, err = m.TPM.NewAK(); err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,9 @@ type Boot struct {
 	SecureBootOff bool
 	// InFront are programs that the firmware starts before the image.
 	InFront []attest.Digest
+	// Firmware is the event log of a real boot, whose firmware this one has: what it
+	// extends into PCRs 0, 2, 3 and 6. Nil: firmware that is nobody's.
+	Firmware []byte
 	// Cmdline is what the kernel is really given; empty: the image's own.
 	Cmdline string
 	// Beside are further extends, after all else.
@@ -48,10 +51,12 @@ type Boot struct {
 }
 
 // Play extends the TPM as such a boot would, and returns the firmware's event log. The
-// TPM must have been started since the last boot. The firmware's own code is nobody's:
-// its digests are of words that say so.
+// TPM must have been started since the last boot.
 func (s *Server) Play(b Boot) ([]byte, error) {
-	logged, unlogged := b.events()
+	logged, unlogged, err := b.events()
+	if err != nil {
+		return nil, err
+	}
 	for _, event := range append(logged, unlogged...) {
 		if err := s.extend(event.PCR, event.Digest); err != nil {
 			return nil, err
@@ -89,14 +94,29 @@ func (s *Server) extend(pcr int, digest attest.Digest) error {
 	return nil
 }
 
-func (b Boot) events() (logged, unlogged []Event) {
+func (b Boot) events() (logged, unlogged []Event, err error) {
 	add := func(pcr int, kind uint32, data []byte) {
 		logged = append(logged, Event{pcr, kind, sha256.Sum256(data), data})
 	}
 	program := func(pcr int, digest attest.Digest) {
 		logged = append(logged, Event{PCR: pcr, Type: evBootServicesCode, Digest: digest})
 	}
-	add(0, evSCRTMVersion, []byte("no firmware: a boot that is played"))
+	separated := []int{0, 1, 2, 3, 4, 5, 6, 7}
+	if b.Firmware == nil {
+		add(0, evSCRTMVersion, []byte("no firmware: a boot that is played"))
+	} else {
+		log, err := tpm.ParseEventLog(b.Firmware)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, event := range log.Events {
+			switch event.PCR {
+			case 0, 2, 3, 6:
+				logged = append(logged, Event{event.PCR, event.Type, event.SHA256, event.Data})
+			}
+		}
+		separated = []int{1, 4, 5, 7}
+	}
 	secureBoot := byte(1)
 	if b.SecureBootOff {
 		secureBoot = 0
@@ -104,7 +124,7 @@ func (b Boot) events() (logged, unlogged []Event) {
 	add(7, evVariableConfig, variable("SecureBoot", []byte{secureBoot}))
 	add(7, evVariableConfig, variable("PK", nil))
 	add(4, evAction, []byte("Calling EFI Application from Boot Option"))
-	for _, pcr := range []int{0, 1, 2, 3, 4, 5, 6, 7} {
+	for _, pcr := range separated {
 		add(pcr, evSeparator, make([]byte, 4))
 	}
 	for _, digest := range b.InFront {
@@ -142,7 +162,7 @@ func (b Boot) events() (logged, unlogged []Event) {
 			unlogged = append(unlogged, event)
 		}
 	}
-	return logged, unlogged
+	return logged, unlogged, nil
 }
 
 // variable is a UEFI_VARIABLE_DATA of an EFI global variable.

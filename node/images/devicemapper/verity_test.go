@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var verity = Verity{RootHash: strings.Repeat("ab", 32), Salt: "0102", BlockSize: 4096, DataBlocks: 100, HashOffset: 101 * 4096}
+var verity = Verity{RootHash: strings.Repeat("ab", 32), Salt: "0102", DataBlockSize: 4096, HashBlockSize: 4096, DataBlocks: 100, HashOffset: 101 * 4096}
 
 // TestTable: the tree starts one block behind the superblock, which is not read.
 func TestTable(t *testing.T) {
@@ -35,7 +35,7 @@ func TestTarget(t *testing.T) {
 // TestOpenRefuses: what the kernel would round is refused before any device is opened.
 func TestOpenRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Verity){
-		"no block size":       func(v *Verity) { v.BlockSize = 0 },
+		"no block size":       func(v *Verity) { v.HashBlockSize = 0 },
 		"tree inside a block": func(v *Verity) { v.HashOffset++ },
 	} {
 		v := verity

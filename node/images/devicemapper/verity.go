@@ -1,8 +1,8 @@
 //go:build linux
 
 // Package devicemapper opens dm-verity devices through the kernel's ioctls, with
-// parameters that the caller has from somewhere better than the superblock. It is
-// the guest's own, so that its initrd needs neither a library nor a shell.
+// parameters that the caller has from somewhere better than the superblock. It needs
+// no library and no program, so that an initrd can use it.
 package devicemapper
 
 import (
@@ -20,11 +20,12 @@ import (
 //
 // Spec: docs.kernel.org/admin-guide/device-mapper/verity.html.
 type Verity struct {
-	RootHash   string `json:"rootHash"` // lowercase hexadecimal
-	Salt       string `json:"salt"`     // lowercase hexadecimal, may be empty
-	BlockSize  uint64 `json:"blockSize"`
-	DataBlocks uint64 `json:"dataBlocks"`
-	HashOffset uint64 `json:"hashOffset"` // of the hash tree, in bytes
+	RootHash      string `json:"rootHash"` // lowercase hexadecimal
+	Salt          string `json:"salt"`     // lowercase hexadecimal, may be empty
+	DataBlockSize uint64 `json:"dataBlockSize"`
+	HashBlockSize uint64 `json:"hashBlockSize"`
+	DataBlocks    uint64 `json:"dataBlocks"`
+	HashOffset    uint64 `json:"hashOffset"` // of the hash tree, in bytes
 }
 
 // Table is the line of the target's arguments for a device.
@@ -34,7 +35,7 @@ func (v Verity) Table(device string) string {
 		salt = "-"
 	}
 	return fmt.Sprintf("1 %s %s %d %d %d %d sha256 %s %s 1 panic_on_corruption",
-		device, device, v.BlockSize, v.BlockSize, v.DataBlocks, v.HashOffset/v.BlockSize, v.RootHash, salt)
+		device, device, v.DataBlockSize, v.HashBlockSize, v.DataBlocks, v.HashOffset/v.HashBlockSize, v.RootHash, salt)
 }
 
 // The kernel's interface, include/uapi/linux/dm-ioctl.h.
@@ -54,8 +55,8 @@ const (
 // Open makes the read-only device name of the data on device, and returns the path
 // of its node. Corruption found later panics the kernel.
 func Open(name, device string, v Verity) (string, error) {
-	if v.BlockSize == 0 || v.HashOffset%v.BlockSize != 0 {
-		return "", fmt.Errorf("hash tree at byte %d in blocks of %d", v.HashOffset, v.BlockSize)
+	if v.HashBlockSize == 0 || v.HashOffset%v.HashBlockSize != 0 {
+		return "", fmt.Errorf("hash tree at byte %d in blocks of %d", v.HashOffset, v.HashBlockSize)
 	}
 	control, err := os.OpenFile("/dev/mapper/control", os.O_RDWR, 0)
 	if err != nil {
@@ -66,7 +67,7 @@ func Open(name, device string, v Verity) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("create %s: %w", name, err)
 	}
-	if _, err := command(control, tableLoad, name, readOnly, target(v.DataBlocks*v.BlockSize/512, v.Table(device))); err != nil {
+	if _, err := command(control, tableLoad, name, readOnly, target(v.DataBlocks*v.DataBlockSize/512, v.Table(device))); err != nil {
 		_, removed := command(control, deviceRemove, name, 0, nil)
 		return "", errors.Join(fmt.Errorf("load the table of %s: %w", name, err), removed)
 	}
@@ -77,6 +78,19 @@ func Open(name, device string, v Verity) (string, error) {
 	// devtmpfs names a device by its minor number.
 	number := binary.LittleEndian.Uint64(created[40:])
 	return fmt.Sprintf("/dev/dm-%d", number&0xff|number>>12&0xfff00), nil
+}
+
+// Remove removes the device of a name; one that is not there is no error.
+func Remove(name string) error {
+	control, err := os.OpenFile("/dev/mapper/control", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	if _, err := command(control, deviceRemove, name, 0, nil); err != nil && !errors.Is(err, syscall.ENXIO) {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
 }
 
 // target is a struct dm_target_spec and its arguments.

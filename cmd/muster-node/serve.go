@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-log/muster/attest"
+	"github.com/muster-log/muster/attest/tpm"
+	"github.com/muster-log/muster/internal/command"
+	"github.com/muster-log/muster/internal/exitcode"
+	"github.com/muster-log/muster/internal/inputfile"
+	"github.com/muster-log/muster/node/gate"
+	"github.com/muster-log/muster/node/server"
+	nodetpm "github.com/muster-log/muster/node/tpm"
+	"github.com/muster-log/muster/verify"
+)
+
+const (
+	// defaultWait is how long serve waits for the gate.
+	defaultWait = 5 * time.Minute
+	// defaultQueue is how many requests wait for the TPM.
+	defaultQueue = 512
+	maxIssuers   = 128 << 10
+)
+
+// serving is what serve's flags say.
+type serving struct {
+	machine
+	listen, backend, issuers string
+	names                    []string
+	wait                     time.Duration
+	queue                    int
+	verbose                  bool
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var s serving
+	cmd := &cobra.Command{
+		Use:   "serve --listen ADDR --name NAME [--backend URL]",
+		Short: "answer clients that ask for evidence, and pass their requests on, until stopped by SIGTERM or SIGINT",
+		Long:  "serve waits until the gate has locked the ledger, judges this machine as a client would, makes a TLS key in memory, and answers: evidence itself, everything else from the backend.",
+		Args:  command.Arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := command.Required(cmd, "listen"); err != nil {
+				return err
+			}
+			if len(s.names) == 0 {
+				return command.Usage(cmd, errors.New("--name is missing: the DNS names and addresses that clients call this node by"))
+			}
+			return a.serve(cmd.Context(), &s)
+		},
+	}
+	s.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&s.listen, "listen", "", "the address to listen on, such as :443; port 0 takes a free one")
+	flags.StringArrayVar(&s.names, "name", nil, "a DNS name or address of this node, for its TLS certificate; once for each")
+	flags.StringVar(&s.backend, "backend", "", "what answers everything but requests for evidence: http://127.0.0.1:PORT or unix:/path; default: nothing")
+	flags.StringVar(&s.issuers, "issuers", "", "a PEM file of the certificates of the endorsement key's issuers, up to and with the root; the TPM may hold some itself")
+	flags.DurationVar(&s.wait, "wait", defaultWait, "how long to wait for the gate to lock the ledger")
+	flags.IntVar(&s.queue, "queue", defaultQueue, "how many requests wait for the TPM at most")
+	flags.BoolVar(&s.verbose, "verbose", false, "log every request")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, s *serving) error {
+	o, device, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer device.Close()
+	verdict, err := awaitLock(ctx, o, device, s.wait)
+	if err != nil {
+		return err
+	}
+	if verdict.Result != verify.Pass {
+		if err := a.show(&s.machine, verdict); err != nil {
+			return err
+		}
+		return command.Verdict(verdict.ExitCode())
+	}
+	ledger, err := verdict.Judged.Ledger()
+	if err != nil {
+		return err
+	}
+	issuers, err := readIssuers(s.issuers)
+	if err != nil {
+		return command.Fail(exitcode.Usage, "issuers", "", err)
+	}
+	certificates, err := device.EKCertificates(issuers...)
+	if err != nil {
+		return command.Fail(exitcode.Unknown, "tpm", "", err)
+	}
+	key, err := device.NewAK()
+	if err != nil {
+		return command.Fail(exitcode.Unknown, "tpm", "", err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
+	if err != nil {
+		return command.Fail(exitcode.Unknown, "listen", "", err)
+	}
+	logger := a.Logger(s.verbose)
+	logger.Info("serving", "address", listener.Addr().String(), "release", verdict.Judged.Release.Version, "deadline", verdict.Deadline)
+	return server.Serve(ctx, server.Options{
+		Listener: listener, Names: s.names, Attester: key, Profile: tpm.Profile, Ledger: ledger.SHA256(),
+		Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle, Queue: s.queue, Backend: s.backend, Logger: logger,
+		Activate: &attest.Activate{AKPublic: key.Public(), EKCertificate: certificates[0]},
+	})
+}
+
+// awaitLock waits until the ledger is no longer empty and half written, and judges the
+// machine then: nothing old is overlooked here.
+func awaitLock(ctx context.Context, o gate.Options, device *nodetpm.TPM, wait time.Duration) (*verify.Verdict, error) {
+	end := time.Now().Add(wait)
+	for {
+		pcrs, err := device.PCRs()
+		if err != nil {
+			return nil, command.Fail(exitcode.Unknown, "tpm", "", err)
+		}
+		o.Now = time.Now()
+		verdict := gate.Judge(o, pcrs, tpm.LedgerLocked)
+		if ledger, _ := verdict.Check(verify.Code(attest.CodeLedger)); ledger.Status != verify.StatusFail || time.Now().After(end) || refused(pcrs[15]) {
+			return verdict, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// refused reports whether the gate gave up before it opened a ledger: no waiting
+// helps.
+func refused(register attest.Digest) bool {
+	return register == attest.Extend(attest.Digest{}, attest.Refused.SHA256())
+}
+
+func readIssuers(path string) (issuers [][]byte, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := inputfile.Read(path, maxIssuers)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("%s: got a PEM block of type %q, want certificates", path, block.Type)
+		}
+		issuers = append(issuers, block.Bytes)
+	}
+	if len(issuers) == 0 {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
+	}
+	return issuers, nil
+}
