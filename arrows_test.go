@@ -22,7 +22,7 @@ const module = "github.com/muster-log/muster"
 // package belongs to the room with the longest name that is its path or a
 // folder above it.
 var rooms = map[string][]string{
-	"cmd/muster":         {"internal/command", "client", "client/memory", "client/record", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
+	"cmd/muster":         {"internal/command", "client", "client/memory", "client/record", "client/proxy", "tlog/memory", "monitor", "roll", "roll/server", "log/remote", "verify", "attest/tpm", "attest/snp", "attest/tdx", "release/register", "release/authority", "release/measure", "release/modelsigning", "release/compare", "release/download", "release/foreign", "tlog/policy", "tlog/fork", "tlog/bundle"},
 	"cmd/muster-log":     {"internal/command", "web", "storage/embedded", "storage/postgres", "log", "log/remote"},
 	"cmd/muster-witness": {"internal/command", "witness/limit", "witness/metrics", "witness/network", "witness/server", "witness/sshagent", "witness/state"},
 	"cmd/muster-node":    {"internal/command", "node", "node/gate", "node/server", "tlog/policy", "tlog/bundle"},

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, clock func() time.Time, in io.Reade
 		a.requirementsCommand(),
 		a.policyCommand(),
 		a.bundleCommand(),
-		a.verifyCommand(),
+		a.verifyCommand(), a.proxyCommand(),
 		a.memoryCommand(),
 		a.logCommand())
 	section(root, "About this program:", a.versionCommand())

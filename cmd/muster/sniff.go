@@ -23,6 +23,7 @@ var kindsByMembers = []struct {
 	{"a memory", []string{"authorities", "logs"}},
 	{"evidence", []string{"kind", "origin"}},
 	{"a node's answer", []string{"batch", "bundle", "evidence", "profile"}},
+	{"a record", []string{"answer", "nonce", "spki"}},
 	{"an authority's plan", []string{"origin", "roles"}},
 	{"an envelope", []string{"payload", "payloadType", "signatures"}},
 }
@@ -103,7 +104,9 @@ func wrongFile(path string, data []byte, want string, err error) error {
 
 // verifyOf names the command that judges what is no proof bundle.
 var verifyOf = map[string]string{
-	"evidence": "muster verify fork",
+	"evidence":        "muster verify fork",
+	"a node's answer": "muster verify evidence",
+	"a record":        "muster verify record",
 }
 
 // otherVerify refuses what another command judges, and names it.

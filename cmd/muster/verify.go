@@ -23,19 +23,29 @@ func (f *trustFiles) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.requirements, "requirements", "", "the requirements file, from muster requirements create")
 }
 
+// bytes reads the two files as they stand.
+func (f *trustFiles) bytes(a *app) (policyFile, requirementsFile []byte, err error) {
+	if policyFile, err = a.readFile(f.policy, "policy", policy.MaxPolicy); err != nil {
+		return nil, nil, err
+	}
+	requirementsFile, err = a.readFile(f.requirements, "requirements", verify.MaxRequirements)
+	return policyFile, requirementsFile, err
+}
+
 // read joins the two files; what cannot protect or cannot work is refused.
 func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 	if err := required(cmd, "policy", "requirements"); err != nil {
 		return nil, err
 	}
-	policyFile, err := a.readFile(f.policy, "policy", policy.MaxPolicy)
+	policyFile, requirementsFile, err := f.bytes(a)
 	if err != nil {
 		return nil, err
 	}
-	requirementsFile, err := a.readFile(f.requirements, "requirements", verify.MaxRequirements)
-	if err != nil {
-		return nil, err
-	}
+	return f.parse(policyFile, requirementsFile)
+}
+
+// parse joins what the two files hold.
+func (f *trustFiles) parse(policyFile, requirementsFile []byte) (*verify.Trust, error) {
 	trust, err := verify.ParseTrust(policyFile, requirementsFile)
 	if err != nil {
 		for _, file := range []struct {
@@ -57,7 +67,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	cmd.Long += "\n\nmuster verify FILE is short for muster verify bundle FILE."
 	// It can be run, and holds commands: both usage lines stand.
 	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate())
-	cmd.AddCommand(a.verifyBundleCommand("bundle"), a.verifyForkCommand())
+	cmd.AddCommand(a.verifyBundleCommand("bundle"), a.verifyNodeCommand(), a.verifyEvidenceCommand(), a.verifyRecordCommand(), a.verifyForkCommand())
 	return cmd
 }
 

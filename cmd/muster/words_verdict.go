@@ -32,6 +32,7 @@ func verdictWords(p *page, v *verify.Verdict) {
 			p.field(first(i, "images"), "%s/%s %s, %s", image.Image.Kind, image.Image.Name, image.Image.Version, image.Digest)
 		}
 	}
+	machineWords(p, v)
 	p.line("checks")
 	for _, check := range v.Checks {
 		found := check.Found

@@ -150,6 +150,8 @@ func Start(t testing.TB, authority *swtpm.Authority, r *Release, boot swtpm.Boot
 type Served struct {
 	Address string // 127.0.0.1:PORT
 	Roots   *x509.CertPool
+	// Certificate is what Roots holds, DER.
+	Certificate []byte
 	// Stop ends it, and waits until it has ended.
 	Stop func()
 }
@@ -202,7 +204,9 @@ func (m *Machine) ServeAt(t testing.TB, r *Release, handler http.Handler, listen
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	s.Roots.AddCert(connection.ConnectionState().PeerCertificates[0])
+	certificate := connection.ConnectionState().PeerCertificates[0]
+	s.Roots.AddCert(certificate)
+	s.Certificate = certificate.Raw
 	return s
 }
 
