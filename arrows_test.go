@@ -51,6 +51,7 @@ var rooms = map[string][]string{
 	"roll/server":           {"roll"},
 	"client":                {"client/memory", "client/record", "verify", "attest/tpm", "attest/tpm/credential", "attest/snp", "attest/tdx", "log/remote"},
 	"client/record":         {"verify", "attest/tpm"},
+	"client/proxy":          {"client", "verify"},
 	"client/memory":         {"verify", "tlog/memory", "tlog/fork"},
 	"node":                  {"client/memory", "verify", "attest/tpm", "node/tpm"},
 	"node/gate":             {"node", "node/tpm", "node/images", "verify", "attest/tpm"},
