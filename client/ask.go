@@ -10,7 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -18,6 +21,8 @@ import (
 	"github.com/muster-log/muster/attest/tpm"
 	"github.com/muster-log/muster/attest/tpm/credential"
 	"github.com/muster-log/muster/client/memory"
+	"github.com/muster-log/muster/client/record"
+	"github.com/muster-log/muster/tlog/fork"
 	"github.com/muster-log/muster/verify"
 )
 
@@ -43,6 +48,18 @@ type Attestation struct {
 	Nonce, SPKI attest.Digest
 	Activated   bool
 	Time        time.Time
+
+	trust *verify.Trust
+}
+
+// Record is what the node showed, to be judged again later: package record.
+func (a *Attestation) Record() (*record.Record, error) {
+	requirements, err := a.trust.Requirements().Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return &record.Record{Address: a.Address, Time: a.Time, Nonce: a.Nonce, SPKI: a.SPKI, Activated: a.Activated, Answer: a.Answer,
+		Policy: a.trust.Policy().Marshal(), Requirements: requirements}, nil
 }
 
 // asking is one conversation with one node, over one connection that can carry
@@ -61,7 +78,8 @@ func (t *Transport) ask(ctx context.Context, address string) (*Attestation, erro
 	ctx, cancel := context.WithTimeout(ctx, t.options.timeout)
 	defer cancel()
 	transport := &http.Transport{
-		Proxy:               nil, // no ambient proxy: who is asked is who is judged
+		Proxy:               t.options.proxy, // never the environment's
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSClientConfig:     t.tlsConfig(),
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true,
@@ -76,8 +94,10 @@ func (t *Transport) ask(ctx context.Context, address string) (*Attestation, erro
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for evidence: %w", address, err)
 	}
-	verdict := t.judge(attestation, answer, t.activations(answer))
-	if needsCredential(verdict) {
+	if attestation.Verdict, err = t.judge(attestation, answer); err != nil {
+		return nil, err
+	}
+	if needsCredential(attestation.Verdict) {
 		made, err := a.credential(ctx, answer)
 		if err != nil {
 			return nil, fmt.Errorf("ask %s to activate a credential: %w", address, err)
@@ -85,43 +105,52 @@ func (t *Transport) ask(ctx context.Context, address string) (*Attestation, erro
 		if attestation, answer, err = a.evidence(ctx, made); err != nil {
 			return nil, fmt.Errorf("ask %s for evidence: %w", address, err)
 		}
-		verdict = t.judge(attestation, answer, t.activations(answer))
+		if attestation.Verdict, err = t.judge(attestation, answer); err != nil {
+			return nil, err
+		}
 	}
 	attestation.Activated = len(t.activations(answer)) > 0
-	attestation.Verdict = verdict
-	return attestation, t.remember(ctx, attestation, answer)
+	if err := t.remember(ctx, attestation, answer); err != nil {
+		return nil, err
+	}
+	return attestation, nil
 }
 
-func (t *Transport) judge(a *Attestation, answer *attest.Answer, activated []attest.Activation) *verify.Verdict {
-	session := verify.Session{Nonce: a.Nonce, SPKI: a.SPKI, Activated: activated}
+// judge judges an answer with what is remembered now.
+func (t *Transport) judge(a *Attestation, answer *attest.Answer) (*verify.Verdict, error) {
+	session := verify.Session{Nonce: a.Nonce, SPKI: a.SPKI, Activated: t.activations(answer)}
 	var options []verify.Option
 	if t.options.memory != "" {
 		remembered, err := memory.Read(t.options.memory)
-		if errors.Is(err, notExist) {
+		if errors.Is(err, fs.ErrNotExist) {
 			remembered, err = &verify.Memory{}, nil
 		}
-		if err == nil {
-			options = append(options, verify.WithMemory(remembered))
+		if err != nil {
+			return nil, fmt.Errorf("nothing is judged without what was remembered: %w", err)
 		}
+		options = append(options, verify.WithMemory(remembered))
 	}
-	return verify.Node(answer, readers, session, t.trust, a.Time, options...)
+	return verify.Node(answer, readers, session, t.trust, a.Time, options...), nil
 }
 
 // remember stores what a verdict has learnt, and hands over evidence, before anything
 // is made of the verdict. Where another process has learnt meanwhile what contradicts
 // this, the node is judged again.
 func (t *Transport) remember(ctx context.Context, a *Attestation, answer *attest.Answer) error {
+	var found []*fork.Evidence
 	if t.options.memory != "" {
-		found, err := memory.Learn(ctx, t.options.memory, a.Verdict.Learned, true)
-		if err != nil {
+		var err error
+		if found, err = memory.Learn(ctx, t.options.memory, a.Verdict.Learned, true); err != nil {
 			return fmt.Errorf("nothing is believed that cannot be remembered: %w", err)
 		}
 		if len(found) > 0 {
-			a.Verdict = t.judge(a, answer, t.activations(answer))
+			if a.Verdict, err = t.judge(a, answer); err != nil {
+				return err
+			}
 		}
 	}
 	if t.options.evidence != nil {
-		for _, evidence := range a.Verdict.Evidence {
+		for _, evidence := range append(found, a.Verdict.Evidence...) {
 			if err := t.options.evidence(evidence); err != nil {
 				return fmt.Errorf("evidence against %s cannot be kept: %w", evidence.Origin, err)
 			}
@@ -198,14 +227,14 @@ func (a *asking) evidence(ctx context.Context, made *issued) (*Attestation, *att
 		}
 		a.t.activated(attest.Activation{AKName: made.akName, EKCertificate: attest.DigestOf(made.ekCertificate)})
 	}
-	return &Attestation{Address: a.address, Answer: body, Nonce: request.Nonce, SPKI: a.spki, Time: a.t.options.clock()}, answer, nil
+	return &Attestation{Address: a.address, Answer: body, Nonce: request.Nonce, SPKI: a.spki, Time: a.t.options.clock(), trust: a.t.trust}, answer, nil
 }
 
 // post sends a request of the evidence protocol. All of one asking must be answered
 // over the same TLS key.
 func (a *asking) post(ctx context.Context, path string, body []byte, limit int) ([]byte, error) {
 	for waits := 0; ; waits++ {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+a.address+path, bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, (&url.URL{Scheme: "https", Host: a.address, Path: path}).String(), bytes.NewReader(body))
 		if err != nil {
 			return nil, err
 		}

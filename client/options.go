@@ -3,6 +3,9 @@ package client
 import (
 	"crypto/x509"
 	"errors"
+	"io/fs"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/muster-log/muster/client/memory"
@@ -18,6 +21,7 @@ type options struct {
 	timeout  time.Duration
 	clock    func() time.Time
 	evidence func(*fork.Evidence) error
+	proxy    func(*http.Request) (*url.URL, error)
 }
 
 // defaultTimeout bounds the asking for evidence, all connections and requests of it
@@ -30,7 +34,7 @@ const defaultTimeout = time.Minute
 // error, here and later.
 func WithMemory(path string) Option {
 	return func(o *options) error {
-		if _, err := memory.Read(path); err != nil && !errors.Is(err, notExist) {
+		if _, err := memory.Read(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		o.memory = path
@@ -66,4 +70,18 @@ func WithClock(clock func() time.Time) Option {
 // Without it the evidence stands in the verdict alone.
 func WithEvidence(keep func(*fork.Evidence) error) Option {
 	return func(o *options) error { o.evidence = keep; return nil }
+}
+
+// WithProxy connects to nodes through a proxy, by CONNECT or SOCKS5: what passes it is
+// the TLS connection whose key is judged. Without it there is none, whatever the
+// environment says.
+func WithProxy(proxy *url.URL) Option {
+	return func(o *options) error {
+		switch proxy.Scheme {
+		case "http", "https", "socks5", "socks5h":
+			o.proxy = http.ProxyURL(proxy)
+			return nil
+		}
+		return errors.New("client: want a proxy with an http, https or socks5 URL")
+	}
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,11 +24,14 @@ const (
 	maxUse = time.Hour
 	// maxNodes bounds how many nodes behind one name are known at once.
 	maxNodes = 16
-	// maxTries is how often a connection may turn out to be another node's behind the
-	// same name, before the request fails.
-	maxTries = 4
+	// maxTries is how often a request's connection may turn out to be with a node that
+	// has not been judged, which has one of that name judged, before the request fails.
+	maxTries = 6
 	// maxActivations bounds how many machines' keys are known.
 	maxActivations = 4096
+	// dialTimeout and idleTimeout are those of http.DefaultTransport.
+	dialTimeout = 30 * time.Second
+	idleTimeout = 90 * time.Second
 )
 
 // Transport is an http.RoundTripper that sends requests to nodes that pass, and to no
@@ -38,9 +41,9 @@ type Transport struct {
 	options options
 	flight  singleflight.Group
 
-	mu    sync.Mutex
-	nodes map[string][]*node // by host:port, the newest last
-	shown map[string]attest.Activation
+	mu      sync.Mutex
+	origins map[string]*origin // by host:port
+	shown   map[string]attest.Activation
 }
 
 // NewTransport makes a Transport. It sends nothing.
@@ -48,7 +51,7 @@ func NewTransport(trust *verify.Trust, with ...Option) (*Transport, error) {
 	if trust == nil {
 		return nil, errors.New("client: want trust: verify.ParseTrust reads it")
 	}
-	t := &Transport{trust: trust, options: options{timeout: defaultTimeout, clock: time.Now}, nodes: map[string][]*node{}, shown: map[string]attest.Activation{}}
+	t := &Transport{trust: trust, options: options{timeout: defaultTimeout, clock: time.Now}, origins: map[string]*origin{}, shown: map[string]attest.Activation{}}
 	for _, option := range with {
 		if err := option(&t.options); err != nil {
 			return nil, fmt.Errorf("client: %w", err)
@@ -87,22 +90,28 @@ func addressOf(u *url.URL) string {
 	if port == "" {
 		port = "443"
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // RoundTrip makes a request once its node has passed. Its errors are *RefusedError
-// for a node that did not, and those of the network; where they say so, nothing was
-// sent. A request that an http.Client makes of a redirect from another origin is
-// refused here, too.
+// for a node that did not, *DeadlineError, and those of the network; where they say
+// so, nothing was sent. A request that an http.Client makes of a redirect from another
+// origin is refused here, too.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := t.roundTrip(request)
-	if err != nil && request.Body != nil {
-		request.Body.Close()
+	var body *requestBody
+	if request.Body != nil && request.Body != http.NoBody {
+		body = &requestBody{body: request.Body}
 	}
-	return response, err
+	response, err := t.roundTrip(request, body)
+	body.settle(err != nil)
+	if err != nil {
+		return nil, err
+	}
+	response.Request = request
+	return response, nil
 }
 
-func (t *Transport) roundTrip(request *http.Request) (*http.Response, error) {
+func (t *Transport) roundTrip(request *http.Request, body *requestBody) (*http.Response, error) {
 	if request.URL == nil || request.URL.Scheme != "https" || request.URL.Hostname() == "" {
 		return nil, errors.New("client: want an https URL with a host: only TLS shows which node it is")
 	}
@@ -115,59 +124,36 @@ func (t *Transport) roundTrip(request *http.Request) (*http.Response, error) {
 		}
 	}
 	address := addressOf(request.URL)
+	var stale *origin
+	var last error
 	for range maxTries {
-		n, err := t.node(request.Context(), address)
+		o, err := t.origin(request.Context(), address, stale)
 		if err != nil {
 			return nil, err
 		}
-		// The body outlives a handshake that failed: nothing of it was read.
-		attempt := request.Clone(request.Context())
-		if request.Body != nil && request.Body != http.NoBody {
-			attempt.Body = unclosed{request.Body}
+		response, err := o.roundTrip(attempt(request, body))
+		if _, other := errors.AsType[*errOtherKey](err); !other && !errors.Is(err, errDeadline) {
+			return response, err
 		}
-		response, err := n.roundTrip(attempt)
-		if _, other := errors.AsType[*errOtherKey](err); other || errors.Is(err, errDeadline) && request.Context().Err() == nil && !n.live() {
-			t.forget(n)
-			continue
+		if !body.again() {
+			return nil, err
 		}
-		if response != nil {
-			response.Request = request
-			if request.Body != nil {
-				response.Body = &closesBoth{response.Body, request.Body}
-			}
-		}
-		return response, err
+		stale, last = o, err
 	}
-	return nil, fmt.Errorf("node %s: every connection has another TLS key than the evidence before it: nothing was sent: is there a proxy that ends TLS, or a balancer without affinity?", address)
+	return nil, last
 }
 
-// unclosed is a request's body that an attempt may not close.
-type unclosed struct{ io.Reader }
-
-func (unclosed) Close() error { return nil }
-
-// closesBoth closes the request's body with the response's.
-type closesBoth struct {
-	io.ReadCloser
-	request io.Closer
-}
-
-func (c *closesBoth) Close() error {
-	err := c.ReadCloser.Close()
-	c.request.Close()
-	return err
-}
-
-// node returns a node at an address that has passed, and asks it if there is none.
-func (t *Transport) node(ctx context.Context, address string) (*node, error) {
-	if n := t.known(address); n != nil {
-		return n, nil
+// origin returns the nodes at an address that have passed, and has one asked if there
+// are none, or none but stale, at which a connection ended with another node.
+func (t *Transport) origin(ctx context.Context, address string, stale *origin) (*origin, error) {
+	if o := t.known(address, stale); o != nil {
+		return o, nil
 	}
 	// All who wait for the same node have it asked once; whoever goes away does not
 	// stop it for the others.
 	result := t.flight.DoChan(address, func() (any, error) {
-		if n := t.known(address); n != nil {
-			return n, nil
+		if o := t.known(address, stale); o != nil {
+			return o, nil
 		}
 		attestation, err := t.ask(context.WithoutCancel(ctx), address)
 		if err != nil {
@@ -185,51 +171,44 @@ func (t *Transport) node(ctx context.Context, address string) (*node, error) {
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		return r.Val.(*node), nil
+		return r.Val.(*origin), nil
 	}
 }
 
-func (t *Transport) known(address string) *node {
+// known returns what is known of an address, if it holds and is not stale.
+func (t *Transport) known(address string, stale *origin) *origin {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	live := slices.DeleteFunc(t.nodes[address], func(n *node) bool { return !n.live() })
-	t.nodes[address] = live
-	if len(live) == 0 {
-		delete(t.nodes, address)
-		return nil
+	if o := t.origins[address]; o != nil && o != stale && o.live() {
+		return o
 	}
-	return live[len(live)-1]
+	return nil
 }
 
-func (t *Transport) learn(a *Attestation) *node {
-	n := t.newNode(a)
+// learn adds a node to those of its address that hold. One machine is there once: a
+// reboot is another node, in the place of the one before.
+func (t *Transport) learn(a *Attestation) *origin {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	known := append(t.nodes[a.Address], n)
-	for len(known) > maxNodes {
-		known[0].close()
-		known = known[1:]
+	now, added := t.options.clock(), newPassed(a)
+	var nodes []passed
+	before := t.origins[a.Address]
+	if before != nil {
+		nodes = slices.DeleteFunc(slices.Clone(before.nodes), func(p passed) bool { return p.remaining(now) <= 0 || added.sameMachine(p) })
+		nodes = nodes[max(0, len(nodes)+1-maxNodes):]
+		before.retire()
 	}
-	t.nodes[a.Address] = known
-	return n
-}
-
-// forget drops a node whose key was not found at its address.
-func (t *Transport) forget(n *node) {
-	n.close()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.nodes[n.address] = slices.DeleteFunc(t.nodes[n.address], func(other *node) bool { return other == n })
+	o := t.newOrigin(a.Address, append(nodes, added))
+	t.origins[a.Address] = o
+	return o
 }
 
 // CloseIdleConnections closes what no request uses. Verdicts stay.
 func (t *Transport) CloseIdleConnections() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, nodes := range t.nodes {
-		for _, n := range nodes {
-			n.requests.CloseIdleConnections()
-		}
+	for _, o := range t.origins {
+		o.requests.CloseIdleConnections()
 	}
 }
 

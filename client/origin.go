@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/muster-log/muster/attest"
+)
+
+// passed is one boot of one machine that passed, by its TLS key.
+type passed struct {
+	spki    attest.Digest
+	machine attest.Machine
+	// deadline is by the wall clock, until the same time by the clock that nobody sets:
+	// whichever comes first.
+	deadline, until time.Time
+}
+
+// newPassed is what a passing verdict allows. Two asks with the same bundle have the
+// same deadline.
+func newPassed(a *Attestation) passed {
+	deadline := a.Verdict.Deadline
+	if limit := a.Time.Add(maxUse); deadline.IsZero() || limit.Before(deadline) {
+		deadline = limit
+	}
+	return passed{spki: a.SPKI, machine: a.Verdict.Machine, deadline: deadline.Round(0), until: a.Time.Add(deadline.Sub(a.Time))}
+}
+
+func (p passed) remaining(now time.Time) time.Duration {
+	return min(p.deadline.Sub(now.Round(0)), p.until.Sub(now))
+}
+
+// sameMachine reports another boot, or another server, of the same machine: one that
+// answers no more.
+func (p passed) sameMachine(other passed) bool {
+	return p.spki == other.spki || len(p.machine.AKName) > 0 && string(p.machine.AKName) == string(other.machine.AKName) ||
+		p.machine.EKCertificate != (attest.Digest{}) && p.machine.EKCertificate == other.machine.EKCertificate
+}
+
+// origin is all nodes of an address whose verdicts hold, and a transport that connects
+// to none but them. It never changes: where a node comes or goes, another origin takes
+// its place, with connections of its own.
+type origin struct {
+	address  string
+	nodes    []passed
+	clock    func() time.Time
+	requests *http.Transport
+	timer    *time.Timer
+}
+
+func (t *Transport) newOrigin(address string, nodes []passed) *origin {
+	o := &origin{address: address, nodes: nodes, clock: t.options.clock}
+	// The one place that sees every connection before a byte of a request: it runs
+	// behind proxies, under HTTP/2, and would on resumed sessions too.
+	config := t.tlsConfig()
+	config.VerifyConnection = o.verifyConnection
+	o.requests = &http.Transport{
+		Proxy:               t.options.proxy, // never the environment's
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig:     config,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: t.options.timeout,
+		IdleConnTimeout:     idleTimeout,
+	}
+	o.timer = time.AfterFunc(o.remaining(), o.requests.CloseIdleConnections)
+	return o
+}
+
+func (o *origin) verifyConnection(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 || state.Version < tls.VersionTLS13 || state.DidResume {
+		return &errOtherKey{o.address}
+	}
+	spki := attest.Digest(sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo))
+	if !slices.ContainsFunc(o.nodes, func(p passed) bool { return p.spki == spki }) {
+		return &errOtherKey{o.address}
+	}
+	if !o.live() {
+		return errDeadline
+	}
+	return nil
+}
+
+// remaining is how long the first verdict that ends still holds: which node a request
+// will reach is not known before it does.
+func (o *origin) remaining() time.Duration {
+	now := o.clock()
+	remaining := o.nodes[0].remaining(now)
+	for _, p := range o.nodes[1:] {
+		remaining = min(remaining, p.remaining(now))
+	}
+	return remaining
+}
+
+func (o *origin) live() bool { return o.remaining() > 0 }
+
+// retire ends what is idle. Requests under way end by themselves, or with their
+// deadline.
+func (o *origin) retire() {
+	o.timer.Stop()
+	o.requests.CloseIdleConnections()
+}
+
+// roundTrip makes a request that ends with the deadline at the latest. errDeadline and
+// *errOtherKey mean that nothing was sent.
+func (o *origin) roundTrip(request *http.Request) (*http.Response, error) {
+	remaining := o.remaining()
+	if remaining <= 0 {
+		return nil, errDeadline
+	}
+	ctx, cancel := context.WithTimeoutCause(request.Context(), remaining, errEnded)
+	end := func() {
+		cancel()
+		if !o.live() {
+			o.requests.CloseIdleConnections()
+		}
+	}
+	response, err := o.requests.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		// The context's own error hides whose deadline it was.
+		if errors.Is(err, context.DeadlineExceeded) && request.Context().Err() == nil && context.Cause(ctx) == errEnded {
+			err = errEnded
+		}
+		end()
+		return nil, err
+	}
+	response.Body = withEnd(response.Body, ctx, end)
+	return response, nil
+}
+
+// body is an answer's: its end is the request's.
+type body struct {
+	io.ReadCloser
+	ctx context.Context
+	end func()
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		if err != io.EOF && context.Cause(b.ctx) == errEnded {
+			err = errEnded
+		}
+		b.end()
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
+}
+
+// stream is the body of an upgraded connection, which is written to, too.
+type stream struct {
+	body
+	writer io.Writer
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	if err := context.Cause(s.ctx); err != nil {
+		return 0, err
+	}
+	return s.writer.Write(p)
+}
+
+func withEnd(b io.ReadCloser, ctx context.Context, end func()) io.ReadCloser {
+	if writer, ok := b.(io.Writer); ok {
+		// Nothing ends such a connection at the deadline but this.
+		context.AfterFunc(ctx, func() { b.Close() })
+		return &stream{body{b, ctx, end}, writer}
+	}
+	return &body{b, ctx, end}
+}
