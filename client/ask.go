@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-log/muster/attest"
@@ -74,13 +75,23 @@ type asking struct {
 // ask asks a node for evidence and judges it. An error is about the asking: that the
 // node did not answer as nodes do, or that nothing could be remembered. A node that
 // does not pass is no error.
-func (t *Transport) ask(ctx context.Context, address string) (*Attestation, error) {
+//
+// Known nodes behind the address are passed over, as long as connections with others
+// are made: a balancer that takes turns would else have the same one asked for ever.
+func (t *Transport) ask(ctx context.Context, address string, known *origin) (*Attestation, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.options.timeout)
 	defer cancel()
+	config, turns := t.tlsConfig(), atomic.Int32{}
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if turns.Add(1) < maxTries && known.has(state) && known.live() {
+			return errKnown
+		}
+		return nil
+	}
 	transport := &http.Transport{
 		Proxy:               t.options.proxy, // never the environment's
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSClientConfig:     t.tlsConfig(),
+		TLSClientConfig:     config,
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true,
 		MaxConnsPerHost:     1,
@@ -240,6 +251,10 @@ func (a *asking) post(ctx context.Context, path string, body []byte, limit int) 
 		}
 		request.Header.Set("Content-Type", "application/json")
 		response, err := a.client.Do(request)
+		if errors.Is(err, errKnown) {
+			waits-- // bounded by the turns
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

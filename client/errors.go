@@ -69,3 +69,6 @@ type errRedirect struct{ from, to string }
 func (e *errRedirect) Error() string {
 	return fmt.Sprintf("%s redirects to %s, another origin: a node speaks for itself alone: nothing was sent there", e.from, e.to)
 }
+
+// errKnown ends a handshake with a node that need not be asked again.
+var errKnown = errors.New("this node has been asked already")

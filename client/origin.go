@@ -74,17 +74,22 @@ func (t *Transport) newOrigin(address string, nodes []passed) *origin {
 }
 
 func (o *origin) verifyConnection(state tls.ConnectionState) error {
-	if len(state.PeerCertificates) == 0 || state.Version < tls.VersionTLS13 || state.DidResume {
-		return &errOtherKey{o.address}
-	}
-	spki := attest.Digest(sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo))
-	if !slices.ContainsFunc(o.nodes, func(p passed) bool { return p.spki == spki }) {
+	if state.Version < tls.VersionTLS13 || state.DidResume || !o.has(state) {
 		return &errOtherKey{o.address}
 	}
 	if !o.live() {
 		return errDeadline
 	}
 	return nil
+}
+
+// has reports a connection with a node of o, nil having none.
+func (o *origin) has(state tls.ConnectionState) bool {
+	if o == nil || len(state.PeerCertificates) == 0 {
+		return false
+	}
+	spki := attest.Digest(sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo))
+	return slices.ContainsFunc(o.nodes, func(p passed) bool { return p.spki == spki })
 }
 
 // remaining is how long the first verdict that ends still holds: which node a request

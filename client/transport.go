@@ -112,16 +112,16 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func (t *Transport) roundTrip(request *http.Request, body *requestBody) (*http.Response, error) {
+	if came := request.Response; came != nil && came.Request != nil && came.Request.URL != nil && request.URL != nil {
+		if err := sameOrigin(came.Request.URL, request.URL); err != nil {
+			return nil, err
+		}
+	}
 	if request.URL == nil || request.URL.Scheme != "https" || request.URL.Hostname() == "" {
 		return nil, errors.New("client: want an https URL with a host: only TLS shows which node it is")
 	}
 	if request.Method == http.MethodConnect {
 		return nil, errors.New("client: CONNECT makes a proxy of a node")
-	}
-	if came := request.Response; came != nil && came.Request != nil && came.Request.URL != nil {
-		if err := sameOrigin(came.Request.URL, request.URL); err != nil {
-			return nil, err
-		}
 	}
 	address := addressOf(request.URL)
 	var stale *origin
@@ -155,7 +155,7 @@ func (t *Transport) origin(ctx context.Context, address string, stale *origin) (
 		if o := t.known(address, stale); o != nil {
 			return o, nil
 		}
-		attestation, err := t.ask(context.WithoutCancel(ctx), address)
+		attestation, err := t.ask(context.WithoutCancel(ctx), address, stale)
 		if err != nil {
 			return nil, err
 		}
@@ -218,7 +218,7 @@ func (t *Transport) Attest(ctx context.Context, at *url.URL) (*Attestation, erro
 	if at.Scheme != "https" || at.Hostname() == "" {
 		return nil, errors.New("client: want an https URL with a host: only TLS shows which node it is")
 	}
-	return t.ask(ctx, addressOf(at))
+	return t.ask(ctx, addressOf(at), nil)
 }
 
 // activated keeps what a credential has shown, in memory alone.
