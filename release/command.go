@@ -160,7 +160,7 @@ func commandText(v strictjson.Value) (string, error) {
 func commandPath(v strictjson.Value) (string, error) {
 	text, err := commandText(v)
 	if err == nil && (!path.IsAbs(text) || path.Clean(text) != text) {
-		err = fmt.Errorf("got %q, want an absolute path without . and ..", text)
+		err = fmt.Errorf("got %q, want a clean absolute path", text)
 	}
 	return text, err
 }
