@@ -12,9 +12,11 @@ import (
 
 	"github.com/muster-log/muster/attest"
 	"github.com/muster-log/muster/attest/tpm"
+	"github.com/muster-log/muster/internal/atomicfile"
 	"github.com/muster-log/muster/internal/command"
 	"github.com/muster-log/muster/internal/exitcode"
 	"github.com/muster-log/muster/internal/inputfile"
+	"github.com/muster-log/muster/log/remote"
 	"github.com/muster-log/muster/node/gate"
 	"github.com/muster-log/muster/node/server"
 	nodetpm "github.com/muster-log/muster/node/tpm"
@@ -34,6 +36,7 @@ type serving struct {
 	machine
 	listen, backend, issuers string
 	names                    []string
+	log                      string
 	wait                     time.Duration
 	queue                    int
 	verbose                  bool
@@ -62,6 +65,7 @@ func (a *app) serveCommand() *cobra.Command {
 	flags.StringArrayVar(&s.names, "name", nil, "a DNS name or address of this node, for its TLS certificate; once for each")
 	flags.StringVar(&s.backend, "backend", "", "what answers everything but requests for evidence: http://127.0.0.1:PORT or unix:/path; default: nothing")
 	flags.StringVar(&s.issuers, "issuers", "", "a PEM file of the certificates of the endorsement key's issuers, up to and with the root; the TPM may hold some itself")
+	flags.StringVar(&s.log, "log", "", "the log's `URL`, where newer bundles of this release are fetched before the one at hand is too old, and kept in the file of --bundle; default: none are")
 	flags.DurationVar(&s.wait, "wait", defaultWait, "how long to wait for the gate to lock the ledger")
 	flags.IntVar(&s.queue, "queue", defaultQueue, "how many requests wait for the TPM at most")
 	flags.BoolVar(&s.verbose, "verbose", false, "log every request")
@@ -74,6 +78,10 @@ func (a *app) serve(ctx context.Context, s *serving) error {
 		return err
 	}
 	defer device.Close()
+	o.Maximum = 0 // what is too old for clients is not served
+	if s.log != "" {
+		o.Maximum = defaultMaximum // but what the log has a newer bundle of
+	}
 	verdict, err := awaitLock(ctx, o, device, s.wait)
 	if err != nil {
 		return err
@@ -106,11 +114,55 @@ func (a *app) serve(ctx context.Context, s *serving) error {
 	}
 	logger := a.Logger(s.verbose)
 	logger.Info("serving", "address", listener.Addr().String(), "release", verdict.Judged.Release.Version, "deadline", verdict.Deadline)
+	renewal, err := s.renewal(o, device)
+	if err != nil {
+		return command.Fail(exitcode.Usage, "log", "", err)
+	}
 	return server.Serve(ctx, server.Options{
 		Listener: listener, Names: s.names, Attester: key, Profile: tpm.Profile, Ledger: ledger.SHA256(),
-		Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle, Queue: s.queue, Backend: s.backend, Logger: logger,
+		Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle, Renew: renewal, Queue: s.queue, Backend: s.backend, Logger: logger,
 		Activate: &attest.Activate{AKPublic: key.Public(), EKCertificate: certificates[0]},
 	})
+}
+
+// renewal fetches from the log; nil where none is named.
+func (s *serving) renewal(o gate.Options, device *nodetpm.TPM) (*server.Renewal, error) {
+	if s.log == "" {
+		return nil, nil
+	}
+	log, err := remote.New(s.log)
+	if err != nil {
+		return nil, err
+	}
+	return &server.Renewal{
+		Fetch: func(ctx context.Context, judged verify.Judged) ([]byte, error) { return newest(ctx, log, judged) },
+		Judge: func(data []byte) *verify.Verdict {
+			pcrs, err := device.PCRs()
+			if err != nil {
+				return verify.Boot(data, nil, o.Trust, 0, time.Now())
+			}
+			o := o
+			o.Bundle, o.Maximum, o.Now = data, 0, time.Now()
+			return gate.Judge(o, pcrs, tpm.LedgerLocked)
+		},
+		Store: func(data []byte) error { return atomicfile.Write(s.bundle, data, 0o644) },
+	}, nil
+}
+
+// newest asks a log for the bundle of the newest live entry of a release's identity; of
+// the entry at hand where none is live, for its roll says so.
+func newest(ctx context.Context, log *remote.Client, judged verify.Judged) ([]byte, error) {
+	live, err := log.Live(ctx, judged.Release.Product)
+	if err != nil {
+		return nil, err
+	}
+	which, index := judged.Digest.String(), judged.Index
+	for _, listed := range live.Releases {
+		if listed.Identity == judged.Release.Identity().String() && listed.Index >= index {
+			which, index = listed.Digest, listed.Index
+		}
+	}
+	return log.Bundle(ctx, which)
 }
 
 // awaitLock waits until the ledger is no longer empty and half written, and judges the

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-log/muster/attest"
@@ -24,8 +25,9 @@ const (
 type handler struct {
 	queue    *queue
 	activate []byte        // the answer to an activate request
-	answer   attest.Answer // without parts, place and secret; not to be changed
-	backend  http.Handler  // nil: none
+	answer   attest.Answer // without bundle, parts, place and secret; not to be changed
+	bundle   atomic.Pointer[[]byte]
+	backend  http.Handler // nil: none
 	logger   *slog.Logger
 }
 
@@ -91,6 +93,7 @@ func (h *handler) evidence(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := h.answer
+	answer.Bundle = *h.bundle.Load()
 	if answer.Evidence, answer.Batch, err = h.queue.evidenceFor(r.Context(), request.Nonce); err != nil {
 		h.failed(w, err)
 		return

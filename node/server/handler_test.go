@@ -13,7 +13,9 @@ import (
 func TestMessages(t *testing.T) {
 	forwarded := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	h := &handler{queue: start(t, &machine{}, 1), activate: []byte("{}"), backend: forwarded, logger: slog.New(slog.DiscardHandler),
-		answer: attest.Answer{Profile: attest.ProfileTPM2UKI, Bundle: []byte("bundle")}}
+		answer: attest.Answer{Profile: attest.ProfileTPM2UKI}}
+	bundle := []byte("bundle")
+	h.bundle.Store(&bundle)
 	good, err := (&attest.Request{Nonce: number(1), Credential: &attest.Credential{IDObject: []byte{1}, EncSecret: []byte{2}}}).Marshal()
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,8 @@ type Options struct {
 	Ledger       attest.Digest // locked value of PCR 15 of the bundle's release
 	Certificates [][]byte      // DER: as attest.Answer
 	EventLog     []byte
-	Bundle       []byte
+	Bundle       []byte           // the first; Renew finds those after it
+	Renew        *Renewal         // nil: none are sought
 	Activate     *attest.Activate // the answer to an activate request
 	Queue        int              // how many requests wait at most, 1 to attest.MaxBatch
 	Backend      string           // http://127.0.0.1:PORT or unix:/path; empty: none
@@ -44,7 +45,8 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	h := &handler{activate: activate, logger: o.Logger,
-		answer: attest.Answer{Profile: o.Profile, Certificates: o.Certificates, EventLog: o.EventLog, Bundle: o.Bundle}}
+		answer: attest.Answer{Profile: o.Profile, Certificates: o.Certificates, EventLog: o.EventLog}}
+	h.bundle.Store(&o.Bundle)
 	if o.Backend != "" {
 		if h.backend, err = newBackend(o.Backend, o.Logger); err != nil {
 			return err
@@ -59,6 +61,13 @@ func Serve(ctx context.Context, o Options) error {
 	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go h.queue.run(working)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		if o.Renew != nil {
+			o.Renew.run(working, o.Bundle, func(bundle []byte) { h.bundle.Store(&bundle) }, o.Logger)
+		}
+	}()
 	server := &http.Server{Handler: h, TLSConfig: tlsConfig(certificate),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
@@ -76,6 +85,7 @@ func Serve(ctx context.Context, o Options) error {
 		err = <-ended
 	}
 	stop()
+	<-renewed
 	<-h.queue.done
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
