@@ -52,7 +52,9 @@ type origin struct {
 	nodes    []passed
 	clock    func() time.Time
 	requests *http.Transport
-	timer    *time.Timer
+	// ctx ends at the first deadline, by the clock that nobody sets.
+	ctx  context.Context
+	stop func() bool
 }
 
 func (t *Transport) newOrigin(address string, nodes []passed) *origin {
@@ -69,7 +71,14 @@ func (t *Transport) newOrigin(address string, nodes []passed) *origin {
 		TLSHandshakeTimeout: t.options.timeout,
 		IdleConnTimeout:     idleTimeout,
 	}
-	o.timer = time.AfterFunc(o.remaining(), o.requests.CloseIdleConnections)
+	// It is not cancelled: what is under way when another origin takes this one's place
+	// goes on, until then at the latest.
+	ctx, cancel := context.WithTimeoutCause(context.Background(), o.remaining(o.clock()), errEnded)
+	o.ctx = ctx
+	o.stop = context.AfterFunc(ctx, func() {
+		o.requests.CloseIdleConnections()
+		cancel()
+	})
 	return o
 }
 
@@ -94,8 +103,7 @@ func (o *origin) has(state tls.ConnectionState) bool {
 
 // remaining is how long the first verdict that ends still holds: which node a request
 // will reach is not known before it does.
-func (o *origin) remaining() time.Duration {
-	now := o.clock()
+func (o *origin) remaining(now time.Time) time.Duration {
 	remaining := o.nodes[0].remaining(now)
 	for _, p := range o.nodes[1:] {
 		remaining = min(remaining, p.remaining(now))
@@ -103,30 +111,35 @@ func (o *origin) remaining() time.Duration {
 	return remaining
 }
 
-func (o *origin) live() bool { return o.remaining() > 0 }
+func (o *origin) live() bool { return o.remaining(o.clock()) > 0 }
 
 // retire ends what is idle. Requests under way end by themselves, or with their
 // deadline.
 func (o *origin) retire() {
-	o.timer.Stop()
+	o.stop()
 	o.requests.CloseIdleConnections()
 }
 
 // roundTrip makes a request that ends with the deadline at the latest. errDeadline and
 // *errOtherKey mean that nothing was sent.
-func (o *origin) roundTrip(request *http.Request) (*http.Response, error) {
-	remaining := o.remaining()
+func (o *origin) roundTrip(request *http.Request, body *requestBody) (*http.Response, error) {
+	now := o.clock()
+	remaining := o.remaining(now)
 	if remaining <= 0 {
 		return nil, errDeadline
 	}
-	ctx, cancel := context.WithTimeoutCause(request.Context(), remaining, errEnded)
+	ctx, cancel := o.until(request.Context(), now, remaining)
 	end := func() {
 		cancel()
-		if !o.live() {
+		if o.ctx.Err() != nil {
 			o.requests.CloseIdleConnections()
 		}
 	}
-	response, err := o.requests.RoundTrip(request.WithContext(ctx))
+	limited := request.WithContext(ctx)
+	if body != nil {
+		limited.Body = body
+	}
+	response, err := o.requests.RoundTrip(limited)
 	if err != nil {
 		// The context's own error hides whose deadline it was.
 		if errors.Is(err, context.DeadlineExceeded) && request.Context().Err() == nil && context.Cause(ctx) == errEnded {
@@ -137,6 +150,37 @@ func (o *origin) roundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response.Body = withEnd(response.Body, ctx, end)
 	return response, nil
+}
+
+// until returns a request's context that ends when the verdict does.
+func (o *origin) until(ctx context.Context, now time.Time, remaining time.Duration) (context.Context, context.CancelFunc) {
+	if ctx.Done() == nil {
+		// Most requests share one timer. Where the wall clock was set forward it is late.
+		if common, _ := o.ctx.Deadline(); common.Sub(now) < remaining+time.Second {
+			if ctx == context.Background() {
+				return o.ctx, nothing
+			}
+			return &valuesOf{o.ctx, ctx}, nothing
+		}
+	} else if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < remaining {
+		return ctx, nothing // it ends before
+	}
+	return context.WithTimeoutCause(ctx, remaining, errEnded)
+}
+
+func nothing() {}
+
+// valuesOf is a context with the values of one that never ends.
+type valuesOf struct {
+	context.Context
+	values context.Context
+}
+
+func (c *valuesOf) Value(key any) any {
+	if value := c.values.Value(key); value != nil {
+		return value
+	}
+	return c.Context.Value(key)
 }
 
 // body is an answer's: its end is the request's.

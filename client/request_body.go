@@ -2,7 +2,6 @@ package client
 
 import (
 	"io"
-	"net/http"
 	"sync"
 )
 
@@ -56,13 +55,4 @@ func (b *requestBody) settle(failed bool) {
 	if put {
 		b.body.Close()
 	}
-}
-
-// attempt is a copy of a request whose body, if it has one, is shared.
-func attempt(request *http.Request, body *requestBody) *http.Request {
-	copied := request.Clone(request.Context())
-	if body != nil {
-		copied.Body = body
-	}
-	return copied
 }

@@ -131,7 +131,7 @@ func (t *Transport) roundTrip(request *http.Request, body *requestBody) (*http.R
 		if err != nil {
 			return nil, err
 		}
-		response, err := o.roundTrip(attempt(request, body))
+		response, err := o.roundTrip(request, body)
 		if _, other := errors.AsType[*errOtherKey](err); !other && !errors.Is(err, errDeadline) {
 			return response, err
 		}
@@ -175,11 +175,12 @@ func (t *Transport) origin(ctx context.Context, address string, stale *origin) (
 	}
 }
 
-// known returns what is known of an address, if it holds and is not stale.
+// known returns what is known of an address, if it is not stale. Whether it holds is
+// asked where it is used.
 func (t *Transport) known(address string, stale *origin) *origin {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o := t.origins[address]; o != nil && o != stale && o.live() {
+	if o := t.origins[address]; o != nil && o != stale {
 		return o
 	}
 	return nil
