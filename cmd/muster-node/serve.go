@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +39,7 @@ type serving struct {
 	machine
 	listen, backend, issuers string
 	names                    []string
-	log                      string
+	log, certify             string
 	wait                     time.Duration
 	queue                    int
 	verbose                  bool
@@ -65,6 +68,7 @@ func (a *app) serveCommand() *cobra.Command {
 	flags.StringArrayVar(&s.names, "name", nil, "a DNS name or address of this node, for its TLS certificate; once for each")
 	flags.StringVar(&s.backend, "backend", "", "what answers everything but requests for evidence: http://127.0.0.1:PORT or unix:/path; default: nothing")
 	flags.StringVar(&s.issuers, "issuers", "", "a PEM file of the certificates of the endorsement key's issuers, up to and with the root; the TPM may hold some itself")
+	flags.StringVar(&s.certify, "certificate-command", "", "a program that gets a certificate request (PKCS#10, PEM) on standard input and prints the chain; arguments behind spaces; default: the certificate is self-signed, for development")
 	flags.StringVar(&s.log, "log", "", "the log's `URL`, where newer bundles of this release are fetched before the one at hand is too old, and kept in the file of --bundle; default: none are")
 	flags.DurationVar(&s.wait, "wait", defaultWait, "how long to wait for the gate to lock the ledger")
 	flags.IntVar(&s.queue, "queue", defaultQueue, "how many requests wait for the TPM at most")
@@ -120,9 +124,37 @@ func (a *app) serve(ctx context.Context, s *serving) error {
 	}
 	return server.Serve(ctx, server.Options{
 		Listener: listener, Names: s.names, Attester: key, Profile: tpm.Profile, Ledger: ledger.SHA256(),
-		Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle, Renew: renewal, Queue: s.queue, Backend: s.backend, Logger: logger,
+		Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle, Renew: renewal, Certify: s.certifier(), Queue: s.queue, Backend: s.backend, Logger: logger,
 		Activate: &attest.Activate{AKPublic: key.Public(), EKCertificate: certificates[0]},
 	})
+}
+
+// certifier runs the command that certifies the TLS key; nil where there is none.
+func (s *serving) certifier() func(context.Context, []byte) ([]byte, error) {
+	words := strings.Fields(s.certify)
+	if len(words) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, request []byte) ([]byte, error) {
+		command := exec.CommandContext(ctx, words[0], words[1:]...)
+		command.Stdin = bytes.NewReader(request)
+		var printed, said bounded
+		command.Stdout, command.Stderr = &printed, &said
+		if err := command.Run(); err != nil {
+			return nil, fmt.Errorf("%s: %w: %s", words[0], err, strings.TrimSpace(said.String()))
+		}
+		return printed.Bytes(), nil
+	}
+}
+
+// bounded keeps the beginning of what a program prints, and refuses more.
+type bounded struct{ bytes.Buffer }
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxIssuers {
+		return 0, fmt.Errorf("more than %d bytes", maxIssuers)
+	}
+	return b.Buffer.Write(p)
 }
 
 // renewal fetches from the log; nil where none is named.

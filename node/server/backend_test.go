@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/muster-log/muster/attest"
 )
@@ -33,12 +32,13 @@ func TestBackend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, spki, err := selfSigned([]string{"node.test", "127.0.0.1"}, time.Now())
+	certificates, err := newCertificates(t.Context(), []string{"node.test", "127.0.0.1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	node := httptest.NewUnstartedServer(backend)
-	node.TLS = tlsConfig(certificate)
+	node.TLS = certificates.tlsConfig()
+	node.TLS.Certificates = []tls.Certificate{*certificates.current.Load()} // or httptest adds its own
 	node.EnableHTTP2 = true
 	node.StartTLS()
 	defer node.Close()
@@ -56,8 +56,8 @@ func TestBackend(t *testing.T) {
 	if string(text) != "/v1/models" || response.TLS.Version != tls.VersionTLS13 || response.ProtoMajor != 2 {
 		t.Errorf("got %q over %s", text, response.Proto)
 	}
-	if got := sha256.Sum256(response.TLS.PeerCertificates[0].RawSubjectPublicKeyInfo); attest.Digest(got) != spki {
-		t.Errorf("key %x, want %s", got, spki)
+	if got := sha256.Sum256(response.TLS.PeerCertificates[0].RawSubjectPublicKeyInfo); attest.Digest(got) != certificates.spki {
+		t.Errorf("key %x, want %s", got, certificates.spki)
 	}
 	service.Close()
 	response, err = client.Do(request)

@@ -21,8 +21,12 @@ const (
 // Options are what a node serves. The caller has judged the bundle, and found the
 // ledger locked: Serve makes its TLS key after that.
 type Options struct {
-	Listener     net.Listener // of TCP; closed by Serve
-	Names        []string     // DNS names and IP addresses of the self-signed certificate
+	Listener net.Listener // of TCP; closed by Serve
+	Names    []string     // DNS names and IP addresses of the TLS certificate
+	// Certify gets a certificate request (PKCS#10, PEM) for the names and returns a chain
+	// (PEM), the leaf first; it is asked again, for the same key, before the certificate
+	// ends. Nil: the certificate is self-signed, for development.
+	Certify      func(ctx context.Context, request []byte) ([]byte, error)
 	Attester     Attester
 	Profile      string        // of the evidence
 	Ledger       attest.Digest // locked value of PCR 15 of the bundle's release
@@ -52,15 +56,20 @@ func Serve(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	certificate, spki, err := selfSigned(o.Names, time.Now())
+	certificates, err := newCertificates(ctx, o.Names, o.Certify)
 	if err != nil {
 		return err
 	}
-	if h.queue, err = newQueue(o.Attester, o.Profile, spki, o.Ledger, o.Queue); err != nil {
+	if h.queue, err = newQueue(o.Attester, o.Profile, certificates.spki, o.Ledger, o.Queue); err != nil {
 		return err
 	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go h.queue.run(working)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		certificates.keep(working, sleep, o.Logger)
+	}()
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
@@ -68,7 +77,7 @@ func Serve(ctx context.Context, o Options) error {
 			o.Renew.run(working, o.Bundle, func(bundle []byte) { h.bundle.Store(&bundle) }, o.Logger)
 		}
 	}()
-	server := &http.Server{Handler: h, TLSConfig: tlsConfig(certificate),
+	server := &http.Server{Handler: h, TLSConfig: certificates.tlsConfig(),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
 	connections.New(maxConnections, perAddress).Apply(server)
@@ -85,6 +94,7 @@ func Serve(ctx context.Context, o Options) error {
 		err = <-ended
 	}
 	stop()
+	<-kept
 	<-renewed
 	<-h.queue.done
 	if errors.Is(err, http.ErrServerClosed) {
