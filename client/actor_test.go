@@ -122,6 +122,13 @@ func (a *actor) connections() int {
 	return len(a.got)
 }
 
+// anyResumed reports a connection that resumed another's session.
+func (a *actor) anyResumed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.resumed
+}
+
 // wantNothing: all that the actor got is requests of the evidence protocol.
 func (a *actor) wantNothing(t testing.TB) {
 	t.Helper()

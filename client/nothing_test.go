@@ -88,6 +88,15 @@ func wantServed(t testing.TB, c *http.Client, address string) {
 	}
 }
 
+// closing has no connection used twice.
+type closing struct{ http.RoundTripper }
+
+func (c closing) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Close = true
+	return c.RoundTripper.RoundTrip(r)
+}
+
 // world is a release, a machine that booted it, and a client's clock.
 type world struct {
 	authority *swtpm.Authority
@@ -202,19 +211,19 @@ func TestNoResumption(t *testing.T) {
 		}
 		return good
 	}, onlyEvidence(evidenceOf(t, w.machine, w.release, good.spki), discard))
-	transport := w.transport(t)
-	c := &http.Client{Transport: transport}
+	c := &http.Client{Transport: closing{w.transport(t)}}
 	for range 3 {
 		wantServed(t, c, a.address)
-		transport.CloseIdleConnections()
 	}
-	if a.connections() != 4 || a.resumed {
-		t.Errorf("got %d connections, resumed %v", a.connections(), a.resumed)
+	if got := a.connections(); got != 4 || a.anyResumed() {
+		t.Errorf("got %d connections, resumed %v", got, a.anyResumed())
 	}
 	evil.Store(true)
 	wantRefused(t, c, a.address, "evidence-binding")
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, got := range a.got[4:] {
-		if strings.Contains(got.String(), "secret") {
+		if strings.Contains(got.String(), "a secret") {
 			t.Errorf("got %q", got)
 		}
 	}
@@ -342,26 +351,31 @@ func TestProxy(t *testing.T) {
 	good := w.machine.Serve(t, w.release, discard)
 	key := newIdentity(t, good.Roots)
 	evil := act(t, good.Roots, func(int) *identity { return key }, discard)
-	var to atomic.Pointer[string]
-	to.Store(&good.Address)
+	var tunnels atomic.Int32
+	var lies atomic.Bool
 	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect {
 			t.Errorf("the proxy got %s %s", r.Method, r.URL)
 			return
 		}
-		tunnel(t, rw, *to.Load())
+		to := good.Address
+		if tunnels.Add(1) > 1 && lies.Load() {
+			to = evil.address // after the evidence
+		}
+		tunnel(t, rw, to)
 	}))
 	t.Cleanup(proxy.Close)
 	at, err := url.Parse(proxy.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := newTransport(t, w, good, client.WithProxy(at))
-	c := &http.Client{Transport: transport}
-	wantServed(t, c, good.Address)
-	transport.CloseIdleConnections()
-	to.Store(&evil.address)
-	wantRefused(t, c, good.Address, "content of type")
+	wantServed(t, &http.Client{Transport: newTransport(t, w, good, client.WithProxy(at))}, good.Address)
+	tunnels.Store(0)
+	lies.Store(true)
+	wantRefused(t, &http.Client{Transport: newTransport(t, w, good, client.WithProxy(at))}, good.Address, "content of type")
+	if evil.connections() < 2 {
+		t.Errorf("the proxy led elsewhere %d times, want once for the request and once for evidence", evil.connections())
+	}
 	evil.wantNothing(t)
 }
 
@@ -404,10 +418,8 @@ func TestReboot(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := w.machine.ServeAt(t, w.release, discard, listener)
-	transport := newTransport(t, w, first)
-	c := &http.Client{Transport: transport}
+	c := &http.Client{Transport: closing{newTransport(t, w, first)}}
 	wantServed(t, c, first.Address)
-	transport.CloseIdleConnections()
 	first.Stop()
 	again := nodetest.Boot(t, w.authority, w.release, swtpm.Boot{Image: w.release.Image})
 	if listener, err = net.Listen("tcp", first.Address); err != nil {
@@ -458,11 +470,9 @@ func TestTwoNodes(t *testing.T) {
 			go func() { io.Copy(conn, onward); conn.Close() }()
 		}
 	}()
-	transport := w.transport(t)
-	c := &http.Client{Transport: transport}
+	c := &http.Client{Transport: closing{w.transport(t)}}
 	for range 6 {
 		wantServed(t, c, listener.Addr().String())
-		transport.CloseIdleConnections()
 	}
 	for i := range asked {
 		// Evidence, activate, and evidence with the credential.
