@@ -129,12 +129,6 @@ func (o *origin) roundTrip(request *http.Request, body *requestBody) (*http.Resp
 		return nil, errDeadline
 	}
 	ctx, cancel := o.until(request.Context(), now, remaining)
-	end := func() {
-		cancel()
-		if o.ctx.Err() != nil {
-			o.requests.CloseIdleConnections()
-		}
-	}
 	limited := request.WithContext(ctx)
 	if body != nil {
 		limited.Body = body
@@ -145,30 +139,39 @@ func (o *origin) roundTrip(request *http.Request, body *requestBody) (*http.Resp
 		if errors.Is(err, context.DeadlineExceeded) && request.Context().Err() == nil && context.Cause(ctx) == errEnded {
 			err = errEnded
 		}
-		end()
+		o.end(cancel)
 		return nil, err
 	}
-	response.Body = withEnd(response.Body, ctx, end)
+	response.Body = o.answer(response.Body, ctx, cancel)
 	return response, nil
 }
 
-// until returns a request's context that ends when the verdict does.
+// end is that of a request: after the deadline its connection is idle, and closed.
+func (o *origin) end(cancel context.CancelFunc) {
+	if cancel != nil {
+		cancel()
+	}
+	if o.ctx.Err() != nil {
+		o.requests.CloseIdleConnections()
+	}
+}
+
+// until returns a request's context that ends when the verdict does, and what ends it
+// before, nil if that is not needed.
 func (o *origin) until(ctx context.Context, now time.Time, remaining time.Duration) (context.Context, context.CancelFunc) {
 	if ctx.Done() == nil {
 		// Most requests share one timer. Where the wall clock was set forward it is late.
 		if common, _ := o.ctx.Deadline(); common.Sub(now) < remaining+time.Second {
 			if ctx == context.Background() {
-				return o.ctx, nothing
+				return o.ctx, nil
 			}
-			return &valuesOf{o.ctx, ctx}, nothing
+			return &valuesOf{o.ctx, ctx}, nil
 		}
 	} else if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < remaining {
-		return ctx, nothing // it ends before
+		return ctx, nil // it ends before
 	}
 	return context.WithTimeoutCause(ctx, remaining, errEnded)
 }
-
-func nothing() {}
 
 // valuesOf is a context with the values of one that never ends.
 type valuesOf struct {
@@ -186,8 +189,9 @@ func (c *valuesOf) Value(key any) any {
 // body is an answer's: its end is the request's.
 type body struct {
 	io.ReadCloser
-	ctx context.Context
-	end func()
+	origin *origin
+	ctx    context.Context
+	cancel context.CancelFunc // nil: the context ends by itself
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -196,13 +200,13 @@ func (b *body) Read(p []byte) (int, error) {
 		if err != io.EOF && context.Cause(b.ctx) == errEnded {
 			err = errEnded
 		}
-		b.end()
+		b.origin.end(b.cancel)
 	}
 	return n, err
 }
 
 func (b *body) Close() error {
-	defer b.end()
+	defer b.origin.end(b.cancel)
 	return b.ReadCloser.Close()
 }
 
@@ -219,11 +223,17 @@ func (s *stream) Write(p []byte) (int, error) {
 	return s.writer.Write(p)
 }
 
-func withEnd(b io.ReadCloser, ctx context.Context, end func()) io.ReadCloser {
+// answer is the body of an answer, tied to its request's context.
+func (o *origin) answer(b io.ReadCloser, ctx context.Context, cancel context.CancelFunc) io.ReadCloser {
 	if writer, ok := b.(io.Writer); ok {
 		// Nothing ends such a connection at the deadline but this.
-		context.AfterFunc(ctx, func() { b.Close() })
-		return &stream{body{b, ctx, end}, writer}
+		stop := context.AfterFunc(ctx, func() { b.Close() })
+		return &stream{body{b, o, ctx, func() {
+			stop()
+			if cancel != nil {
+				cancel()
+			}
+		}}, writer}
 	}
-	return &body{b, ctx, end}
+	return &body{b, o, ctx, cancel}
 }

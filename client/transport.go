@@ -86,11 +86,10 @@ func sameOrigin(from, to *url.URL) error {
 
 // addressOf is host:port of an https URL.
 func addressOf(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "443"
+	if u.Port() != "" {
+		return strings.ToLower(u.Host)
 	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), "443")
 }
 
 // RoundTrip makes a request once its node has passed. Its errors are *RefusedError
