@@ -27,6 +27,7 @@ build:
 demo: build
 	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./demo
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -buildid=' -o bin/demo-init ./demo/init
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo-answer ./demo/answer
 	@bin/demo -bin bin -state '$(STATE)' -model '$(MODEL)' $(if $(ONCE),-once -readme README.md)
 
 test:

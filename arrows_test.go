@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"guest": {"release/build", "client", "client/record", "attest/tpm/swtpm", "node/tpm", "node/images"},
 
 	// The demo runs the programs as a person would, and links none of them.
-	"demo": {"release/build", "attest/tpm/swtpm"},
+	"demo": {"release/build", "attest/tpm/swtpm", "verify"},
 
 	"bench": {"web", "storage/embedded", "log", "log/remote", "monitor", "client", "node", "node/gate", "node/server", "attest/tpm/swtpm", "witness/server", "witness/state", "verify", "release/measure"},
 

@@ -130,6 +130,9 @@ func (t *Transport) ask(ctx context.Context, address string, known *origin) (*At
 // judge judges an answer with what is remembered now.
 func (t *Transport) judge(a *Attestation, answer *attest.Answer) (*verify.Verdict, error) {
 	session := verify.Session{Nonce: a.Nonce, SPKI: a.SPKI, Activated: t.activations(answer)}
+	// Until a credential was made nobody knows whether it would come back: that is no
+	// reason to refuse, and none to pass.
+	session.Bystander = len(session.Activated) == 0
 	var options []verify.Option
 	if t.options.memory != "" {
 		remembered, err := memory.Read(t.options.memory)

@@ -115,8 +115,8 @@ func (a *apt) checkOrigin(ctx context.Context) error {
 	return nil
 }
 
-// names finds the packages: the kernel of today, the stub, and mkfs.erofs with
-// the libraries that a machine may lack.
+// names finds the packages: the kernel of today, the stub, and mkfs.erofs and swtpm
+// with the libraries that a machine may lack.
 func (a *apt) names(ctx context.Context) ([]string, error) {
 	kernel, err := a.depends(ctx, "linux-image-cloud-amd64")
 	if err != nil {
@@ -126,10 +126,13 @@ func (a *apt) names(ctx context.Context) ([]string, error) {
 	if len(kernel) != 1 {
 		return nil, fmt.Errorf("linux-image-cloud-amd64 depends on the kernels %q, want one", kernel)
 	}
-	names := append(kernel, "systemd-boot-efi", "erofs-utils")
-	// The C library is on every machine; another one cannot be mixed in.
-	skip := []string{"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1"}
-	for at := len(names) - 1; at < len(names); at++ {
+	names := append(kernel, "systemd-boot-efi")
+	first := len(names)
+	names = append(names, "erofs-utils", "swtpm")
+	// The C library is on every machine; another one cannot be mixed in. Of OpenSSL
+	// the library is used, and not the program.
+	skip := []string{"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1", "openssl"}
+	for at := first; at < len(names); at++ {
 		libraries, err := a.depends(ctx, names[at])
 		if err != nil {
 			return nil, err

@@ -23,6 +23,9 @@ const (
 	archiveKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 )
 
+// unpacked are the programs that run as they lie below the state's directory.
+var unpacked = []string{"mkfs.erofs", "swtpm"}
+
 // parts are Debian's packages, unpacked.
 type parts struct {
 	tree     string   // where they are unpacked
@@ -51,14 +54,14 @@ func debian(ctx context.Context, directory string) (*parts, error) {
 	p := &parts{tree: filepath.Join(directory, "tree"), bin: filepath.Join(directory, "bin")}
 	listed := filepath.Join(directory, "packages.txt")
 	text, err := os.ReadFile(listed)
-	if err == nil {
+	if err == nil && p.complete() {
 		p.versions = strings.Split(strings.TrimSpace(string(text)), "\n")
 		return p, nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	// What an interrupted run left is not used.
+	// What an interrupted run left is not used, nor what lacks a program.
 	if err := os.RemoveAll(directory); err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ func debian(ctx context.Context, directory string) (*parts, error) {
 	if p.versions, err = unpack(ctx, debs, p.tree); err != nil {
 		return nil, err
 	}
-	if err := p.wrap("mkfs.erofs"); err != nil {
+	if err := p.wrap(); err != nil {
 		return nil, err
 	}
 	p.fetched = true
@@ -87,6 +90,16 @@ func debian(ctx context.Context, directory string) (*parts, error) {
 	}
 	// Written last: it says that everything above is there.
 	return p, os.WriteFile(listed, []byte(strings.Join(p.versions, "\n")+"\n"), 0o644)
+}
+
+// complete reports whether every program is there.
+func (p *parts) complete() bool {
+	for _, name := range unpacked {
+		if _, err := os.Stat(filepath.Join(p.bin, name)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // unpack unpacks all packages of a directory and lists them.
@@ -115,8 +128,8 @@ func unpack(ctx context.Context, debs, tree string) ([]string, error) {
 	return listed, nil
 }
 
-// wrap writes scripts that run unpacked programs with the libraries beside them.
-func (p *parts) wrap(programs ...string) error {
+// wrap writes scripts that run the unpacked programs with the libraries beside them.
+func (p *parts) wrap() error {
 	if err := os.MkdirAll(p.bin, 0o755); err != nil {
 		return err
 	}
@@ -124,8 +137,11 @@ func (p *parts) wrap(programs ...string) error {
 	if err != nil {
 		return err
 	}
-	libraries := []string{filepath.Join(tree, "usr/lib/x86_64-linux-gnu"), filepath.Join(tree, "lib/x86_64-linux-gnu")}
-	for _, name := range programs {
+	var libraries []string
+	for _, directory := range []string{"usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/swtpm"} {
+		libraries = append(libraries, filepath.Join(tree, directory))
+	}
+	for _, name := range unpacked {
 		script := fmt.Sprintf("#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s \"$@\"\n", shellQuote(strings.Join(libraries, ":")), shellQuote(filepath.Join(tree, "usr/bin", name)))
 		if err := os.WriteFile(filepath.Join(p.bin, name), []byte(script), 0o755); err != nil {
 			return err

@@ -50,7 +50,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop()) }()
+	defer func() { err = errors.Join(err, d.stop(), d.stopNodes(), os.RemoveAll(d.sockets)) }()
 	began := time.Now()
 	for _, step := range steps {
 		d.title(step.title)
@@ -109,6 +109,9 @@ func newDemo(ctx context.Context, o options) (*demo, error) {
 	var err error
 	d.run, err = os.MkdirTemp(runs, time.Now().UTC().Format("20060102-150405-"))
 	if err != nil {
+		return nil, err
+	}
+	if d.sockets, err = os.MkdirTemp("", "muster-demo-"); err != nil {
 		return nil, err
 	}
 	// Others may look at what is public; keys have modes of their own.

@@ -32,6 +32,10 @@ func (d *demo) makeImages() error {
 		return err
 	}
 	d.output("cmdline: roothash="+root+" "+production, 1)
+	d.say("The configuration says what a node runs. In life that program lies in the root file system; here it is the demo's own.")
+	if err := d.makeConfig(); err != nil {
+		return err
+	}
 	if d.model != "" {
 		d.say("The model is yours: %s.", d.model)
 		return d.findLinks()
@@ -87,12 +91,13 @@ func (d *demo) measure() error {
 	return d.all(
 		command{who: "ci", args: []string{"muster", "measure", "os", "--uki", "node.efi", "--root", "root.img", "--out", "node-os.measurement.json"}, lines: 19},
 		command{who: "ci", args: model, lines: 12},
+		command{who: "ci", args: []string{"muster", "measure", "model", "config", "--kind", "config", "--image", "config.img", "--out", "config.measurement.json"}},
 	)
 }
 
 func (d *demo) logImages() error {
 	d.say("An image's statement names its measurements and where people can download it. The build machine signs alone: an image by itself is approved for nothing. The URLs end in .invalid; nobody serves these files.")
-	for _, image := range []string{"node-os", "model"} {
+	for _, image := range []string{"node-os", "model", "config"} {
 		if err := d.all(
 			command{who: "ci", args: []string{"muster", "image", "create", "--measurement", image + ".measurement.json", "--product", product, "--name", image, "--version", "1.0", "--security-version", "1",
 				"--url", "https://download.demo.invalid/", "--authority", "../mail/authority.json", "--out", image + ".json"}, lines: 8},
@@ -109,7 +114,7 @@ func (d *demo) logImages() error {
 func (d *demo) signRelease() error {
 	d.say("A release says: this system with this model, together, in this channel, until then. Alice drafts it and mails the draft; whoever signs sees in words what it states, and sends back a small file with a signature.")
 	if err := d.all(
-		command{who: "alice", args: []string{"muster", "release", "create", "--product", product, "--channel", channel, "--version", "1.0", "--image", "../mail/images/node-os.json", "--image", "../mail/images/model.json",
+		command{who: "alice", args: []string{"muster", "release", "create", "--product", product, "--channel", channel, "--version", "1.0", "--image", "../mail/images/node-os.json", "--image", "../mail/images/model.json", "--image", "../mail/images/config.json",
 			"--authority", "../mail/authority.json", "--out", "../mail/release.json"}, lines: 12},
 		command{who: "alice", args: []string{"muster", "release", "sign", "../mail/release.json", "--key", "release.key", "--detached", "--out", "../mail/release.alice.sig"}},
 		command{who: "alice", args: []string{"muster", "release", "attach", "../mail/release.json", "../mail/release.alice.sig"}},

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-log/muster/attest/tpm/swtpm"
 	"github.com/muster-log/muster/internal/process"
 )
 
@@ -39,6 +40,11 @@ type demo struct {
 	// addresses keeps the port that each server was given first, for it is part
 	// of what witnesses and the log know of each other.
 	addresses map[string]string
+
+	sockets  string // a directory with a short name
+	vendor   *swtpm.Authority
+	node     *machine // the one that serves
+	machines []*machine
 
 	// pin is the digest of the first authority.
 	pin string
@@ -162,10 +168,21 @@ func (d *demo) serve(name, who string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	d.addresses[name] = strings.TrimPrefix(server.URL, "http://")
+	d.addresses[name] = strings.TrimPrefix(strings.TrimPrefix(server.URL, "http://"), "https://")
 	d.servers = append(d.servers, server)
 	d.output(fmt.Sprintf("%s listens at %s (its log: %s)", name, server.URL, filepath.Join(who, name+".log")), 1)
 	return nil
+}
+
+// stopServer ends one server.
+func (d *demo) stopServer(name string) error {
+	i := slices.IndexFunc(d.servers, func(s *process.Server) bool { return s.Name == name })
+	if i < 0 {
+		return fmt.Errorf("%s does not run", name)
+	}
+	server := d.servers[i]
+	d.servers = slices.Delete(d.servers, i, i+1)
+	return server.Stop()
 }
 
 // url is where a server listens.

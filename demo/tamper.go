@@ -190,8 +190,8 @@ func (d *demo) loggedMeasurements() (map[string]bool, error) {
 			found[string(text)] = true
 		}
 	}
-	if len(found) != 2 {
-		return nil, fmt.Errorf("the verified bundle states measurements of %d images, want 2", len(found))
+	if len(found) != 3 {
+		return nil, fmt.Errorf("the verified bundle states measurements of %d images, want 3", len(found))
 	}
 	return found, nil
 }

@@ -60,6 +60,9 @@ func Words(v *verify.Verdict) []string {
 			lines = append(lines, fmt.Sprintf("%s: expected %s, found %s", check.Code, check.Expected, check.Found))
 		}
 	}
+	if v.Result == verify.Fail {
+		return append(lines, "the TPM says so until this machine boots again")
+	}
 	for _, check := range v.Checks {
 		if check.Status == verify.StatusWaived {
 			lines = append(lines, fmt.Sprintf("note: %s: %s", check.Code, check.Found))

@@ -102,7 +102,7 @@ func (a *app) show(m *machine, v *verify.Verdict) error {
 // refusal is an error of the gate with its exit code.
 func refusal(err error) error {
 	if _, ok := errors.AsType[*gate.RefusedError](err); ok {
-		return command.Fail(exitcode.Refused, "refused", "the ledger says so until the machine reboots", err)
+		return command.Verdict(exitcode.Refused) // the verdict says why
 	}
 	if errors.Is(err, gate.ErrByHand) {
 		return command.Fail(exitcode.Usage, "by-hand", "leave the command out, or release images of another mode", err)

@@ -251,7 +251,7 @@ func TestRefusals(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		r.run(node.ExitRefused, "until the machine reboots", r.gate()...)
+		r.run(node.ExitRefused, "opened: expected", r.gate()...)
 	})
 	t.Run("what cannot be told", func(t *testing.T) {
 		r := newRig(t, nil)

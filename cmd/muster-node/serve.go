@@ -117,7 +117,7 @@ func (a *app) serve(ctx context.Context, s *serving) error {
 		return command.Fail(exitcode.Unknown, "listen", "", err)
 	}
 	logger := a.Logger(s.verbose)
-	logger.Info("serving", "address", listener.Addr().String(), "release", verdict.Judged.Release.Version, "deadline", verdict.Deadline)
+	logger.Info("listening", "url", "https://"+listener.Addr().String(), "release", verdict.Judged.Release.Version, "deadline", verdict.Deadline)
 	renewal, err := s.renewal(o, device)
 	if err != nil {
 		return command.Fail(exitcode.Usage, "log", "", err)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net"
+
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/client/proxy"
@@ -41,7 +43,7 @@ Give programs in any language its address in place of the node's.`,
 			if err != nil {
 				return fail(exitcode.Usage, "listen", "", err)
 			}
-			logger.Info("proxy", "listens", listener.Addr().String(), "node", at.Host)
+			logger.Info("listening", "url", listeningAt(listener.Addr()), "node", at.Host)
 			return proxy.Serve(cmd.Context(), listener, handler, logger)
 		},
 	}
@@ -50,4 +52,12 @@ Give programs in any language its address in place of the node's.`,
 	cmd.Flags().StringVar(&node, "node", "", "the node's https `URL`")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every request")
 	return cmd
+}
+
+// listeningAt is where programs reach the proxy.
+func listeningAt(address net.Addr) string {
+	if address.Network() == "unix" {
+		return "unix:" + address.String()
+	}
+	return "http://" + address.String()
 }

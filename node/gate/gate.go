@@ -60,6 +60,10 @@ func (e *RefusedError) Error() string { return e.Reason.Error() }
 // Unwrap returns the reason.
 func (e *RefusedError) Unwrap() error { return e.Reason }
 
+// CodeOpened is the check that the gate adds to a verdict that it did not follow: what
+// the release names was opened, and is its own.
+const CodeOpened verify.Code = "opened"
+
 // ErrByHand refuses a command that somebody gave by hand where the release says what
 // to run.
 var ErrByHand = errors.New("a release of production says itself what to run: a command by hand is for development")
@@ -98,14 +102,14 @@ func Pass(ctx context.Context, o Options) (*Result, error) {
 	}
 	paths, err := images.Find(wanted, o.Images, o.Directory)
 	if err != nil {
-		return r, refuse(o.Registers, err)
+		return r, r.refuse(o.Registers, err)
 	}
 	for _, event := range ledger.Events() {
 		// What is used is in the ledger before it is touched; the lock comes last, when
 		// it is known what will run.
 		if event.Op == attest.OpLock && !o.ByHand {
 			if r.Command, err = command(o.Root, wanted); err != nil {
-				return r, refuse(o.Registers, err)
+				return r, r.refuse(o.Registers, err)
 			}
 		}
 		if !r.Again {
@@ -122,7 +126,7 @@ func Pass(ctx context.Context, o Options) (*Result, error) {
 			err = o.Opener.Open(ctx, image, paths[images.Name(image)], directory)
 		}
 		if err != nil {
-			return r, refuse(o.Registers, fmt.Errorf("open %s: %w", images.Name(image), err))
+			return r, r.refuse(o.Registers, fmt.Errorf("open %s: %w", images.Name(image), err))
 		}
 	}
 	return r, nil
@@ -135,8 +139,10 @@ func Judge(o Options, pcrs [16]attest.Digest, ledger tpm.LedgerStage) *verify.Ve
 	return verify.Boot(o.Bundle, registers, o.Trust, o.Maximum, o.Now, o.Verify...)
 }
 
-// refuse writes a refusal into the ledger and says why.
-func refuse(registers Registers, reason error) error {
+// refuse writes a refusal into the ledger, and into the verdict, and says why.
+func (r *Result) refuse(registers Registers, reason error) error {
+	r.Verdict.Result = verify.Fail
+	r.Verdict.Checks = append(r.Verdict.Checks, verify.Check{Code: CodeOpened, Status: verify.StatusFail, Expected: "the images and the command of the release", Found: reason.Error()})
 	return errors.Join(&RefusedError{reason}, registers.ExtendLedger(attest.Refused))
 }
 

@@ -167,6 +167,9 @@ func TestRefused(t *testing.T) {
 					t.Fatalf("got %v, want a refusal", err)
 				}
 				said = err.Error()
+				if check, ok := result.Verdict.Check(gate.CodeOpened); !ok || check.Status != verify.StatusFail || result.Verdict.Result != verify.Fail {
+					t.Errorf("the verdict does not say so: %s", result.Verdict.Result)
+				}
 			} else {
 				if result.Verdict.Result != verify.Fail {
 					t.Fatalf("got %s", result.Verdict.Result)

@@ -34,8 +34,12 @@ type Server struct {
 // Start starts swtpm on a directory of its own, which must exist and keeps the TPM's
 // state: started again on the same one, it is the same TPM after a reboot, with its
 // PCRs reset. It ends with Close, with the context and with the calling program.
-// swtpm is found in PATH; env is added to its environment.
-func Start(ctx context.Context, directory string, env ...string) (*Server, error) {
+func Start(ctx context.Context, directory string) (*Server, error) {
+	return StartProgram(ctx, "swtpm", directory)
+}
+
+// StartProgram is Start with a program of the caller's in place of the swtpm in PATH.
+func StartProgram(ctx context.Context, program, directory string) (*Server, error) {
 	s := &Server{socket: filepath.Join(directory, "tpm.sock"), ended: make(chan struct{})}
 	if err := socketFits(s.socket); err != nil {
 		return nil, err
@@ -43,9 +47,8 @@ func Start(ctx context.Context, directory string, env ...string) (*Server, error
 	if err := os.Remove(s.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	s.command = exec.CommandContext(ctx, "swtpm", "socket", "--tpm2", "--tpmstate", "dir="+directory,
+	s.command = exec.CommandContext(ctx, program, "socket", "--tpm2", "--tpmstate", "dir="+directory,
 		"--server", "type=unixio,path="+s.socket, "--flags", "not-need-init,startup-clear")
-	s.command.Env = append(os.Environ(), env...)
 	s.command.Stdout, s.command.Stderr = &s.output, &s.output
 	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.command.Start(); err != nil {
