@@ -71,7 +71,7 @@ func (r row) String() string {
 	if !held {
 		result = "MISSED"
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%.2f\t%s %.2g\t%s", r.what, r.measured, r.beside, r.besideWhat, r.ratio, word, r.wanted, result)
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%.2f\t%s %.3g\t%s", r.what, r.measured, r.beside, r.besideWhat, r.ratio, word, r.wanted, result)
 }
 
 // rows makes the table of the figures.
@@ -102,12 +102,22 @@ func (f *figures) rows() ([]row, error) {
 	for _, verdict := range []struct{ benchmark, what string }{
 		{"VerifyBundle", "verify a bundle, p50"},
 		{"VerifyLiveness", "verify that it is live, p50"},
+		{"VerifyNode", "verify a node's answer, p50"},
 	} {
 		if v, err = f.take(verdict.benchmark, "p50-ms", "signatures-p50-ms", "signatures"); err != nil {
 			return nil, err
 		}
 		rows = append(rows, row{verdict.what, fmt.Sprintf("%.2f ms", v[0]), fmt.Sprintf("%.2f ms", v[1]), fmt.Sprintf("verifying its %.0f signatures", v[2]), v[0] / v[1], false, 1.5})
 	}
+
+	if v, err = f.take("CachedVerdict/h2", "ns/plain", "ns/judged"); err != nil {
+		return nil, err
+	}
+	rows = append(rows, row{"a request to a node that passed, p50", fmt.Sprintf("%.1f us", v[1]/1e3), fmt.Sprintf("%.1f us", v[0]/1e3), "without a verdict, loopback HTTP/2", v[1] / v[0], false, 1.02})
+	if v, err = f.take("Gate", "cpu-ms"); err != nil {
+		return nil, err
+	}
+	rows = append(rows, row{"a node's gate, processor time", fmt.Sprintf("%.1f ms", v[0]), "100 ms", "allowed, without the device mapper", v[0] / 100, false, 1})
 
 	if v, err = f.take("ReplayAllCores", "entries/s", "signatures/entry"); err != nil {
 		return nil, err

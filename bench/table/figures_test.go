@@ -16,6 +16,9 @@ BenchmarkSubmitToProofClosedLoop-2   	      20	       100.7 p50-ms	       50 tes
 BenchmarkSubmissions-2   	   20000	         0.1739 share-of-verify	      1443 submissions/s	     16587 verify/s
 BenchmarkVerifyBundle-2   	    1000	         0.5 p50-ms	        10.00 signatures	         0.4 signatures-p50-ms	         1.25 times-signatures
 BenchmarkVerifyLiveness-2   	    1000	         0.8 p50-ms	        17.00 signatures	         0.5 signatures-p50-ms	         1.6 times-signatures
+BenchmarkVerifyNode-2   	    1000	         0.9 p50-ms	        18.00 signatures	         0.6 signatures-p50-ms	         1.5 times-signatures
+BenchmarkGate-2   	     100	         1.5 cpu-ms
+BenchmarkCachedVerdict/h2-2   	     100	         1.5 %-added	     20300 ns/judged	     20000 ns/plain
 BenchmarkWitness-2   	       1	         0.9 litewitness-p50-ms	      1700 litewitness-requests/s	         0.5 p50-ms	      5000 requests/s
 BenchmarkWitnessMemory-2   	       1	        77.0 peak-MiB	        70.5 resident-MiB
 BenchmarkReplayAllCores-2   	    10	 99 ns/op	      5000 entries/s	         1.5 signatures/entry
@@ -39,6 +42,9 @@ func TestTable(t *testing.T) {
 		"submissions over HTTP, 2 signatures each\t1443/s\t8676/s\tverifying pairs of signatures\t0.17\tat least 0.5\tMISSED",
 		"verify a bundle, p50\t0.50 ms\t0.40 ms\tverifying its 10 signatures\t1.25\tat most 1.5\theld",
 		"verify that it is live, p50\t0.80 ms\t0.50 ms\tverifying its 17 signatures\t1.60\tat most 1.5\tMISSED",
+		"verify a node's answer, p50\t0.90 ms\t0.60 ms\tverifying its 18 signatures\t1.50\tat most 1.5\theld",
+		"a request to a node that passed, p50\t20.3 us\t20.0 us\twithout a verdict, loopback HTTP/2\t1.01\tat most 1.02\theld",
+		"a node's gate, processor time\t1.5 ms\t100 ms\tallowed, without the device mapper\t0.01\tat most 1\theld",
 		"replay a log by the rules\t5000/s\t11569/s\tverifying 1.5 signatures each\t0.43\t\t",
 		"measure a model of 1 GiB, one core\t1.40 GiB/s\t1.30 GiB/s\tsha256sum, one core\t1.07\tat least 1\theld",
 		"measure a model of 1 GiB, two cores\t2.42 GiB/s\t1.21 GiB/s\tsha256sum, one core\t2.00\tat least 1\theld",

@@ -40,6 +40,9 @@ var runs = []run{
 	{"./bench", "^BenchmarkSubmissions$", "20000x", "", false},
 	{"./bench", "^BenchmarkVerifyBundle$", "2000x", "", false},
 	{"./bench", "^BenchmarkVerifyLiveness$", "2000x", "", false},
+	{"./bench", "^BenchmarkVerifyNode$", "2000x", "", false},
+	{"./bench", "^BenchmarkGate$", "200x", "", false},
+	{"./client", "^BenchmarkCachedVerdict$/^h2$", "20000x", "", false},
 	{"./bench", "^BenchmarkWitness$", "1x", "", true},
 	{"./bench", "^BenchmarkWitnessMemory$", "1x", "", true},
 	{"./release/register", "^BenchmarkReplayAllCores$", "10x", "", false},
@@ -63,7 +66,7 @@ func measure(ctx context.Context, witnessAlone bool) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s in %s ...\n", r.bench, r.packagePath)
-		args := []string{"test", "-run", "^$", "-bench", r.bench, "-benchtime", r.benchtime, "-timeout", "10m"}
+		args := []string{"test", "-tags", "system", "-run", "^$", "-bench", r.bench, "-benchtime", r.benchtime, "-timeout", "10m"}
 		command := exec.CommandContext(ctx, "go", append(args, r.packagePath)...)
 		if r.cores != "" {
 			command.Env = append(os.Environ(), "GOMAXPROCS="+r.cores)
