@@ -369,8 +369,9 @@ func TestC13EveryMemberMatters(t *testing.T) {
 		"Consistency":      {func(r *verify.Requirements) { r.Consistency = verify.ConsistencyRequired }, verify.Unknown, verify.CodeConsistency},
 		"MinimumSecurityVersion": {func(r *verify.Requirements) { r.MinimumSecurityVersion = map[string]uint64{"os/node-os": 2} },
 			verify.Fail, verify.CodeMinimumSecurityVersion},
-		"Operators":   {func(r *verify.Requirements) { r.Operators["w1"] = r.Operators["w2"] }, verify.Fail, verify.CodeQuorum},
-		"LogOperator": {func(r *verify.Requirements) { r.LogOperator = r.Operators["w1"] }, verify.Fail, verify.CodeQuorum},
+		"CmdlineRules": {func(r *verify.Requirements) { r.CmdlineRules = 2 }, verify.Fail, verify.CodeMinimumSecurityVersion},
+		"Operators":    {func(r *verify.Requirements) { r.Operators["w1"] = r.Operators["w2"] }, verify.Fail, verify.CodeQuorum},
+		"LogOperator":  {func(r *verify.Requirements) { r.LogOperator = r.Operators["w1"] }, verify.Fail, verify.CodeQuorum},
 	}
 	for member := range reflect.TypeFor[verify.Requirements]().Fields() {
 		row, ok := rows[member.Name]

@@ -72,7 +72,8 @@ const (
 	CodeNotAfter Code = "not-after"
 	// CodeMinimumAge: the release was witnessed at least minimumAge ago.
 	CodeMinimumAge Code = "minimum-age"
-	// CodeMinimumSecurityVersion: no image is below its minimumSecurityVersion.
+	// CodeMinimumSecurityVersion: no image is below its minimumSecurityVersion, and no
+	// command line stated by older rules than cmdlineRules.
 	CodeMinimumSecurityVersion Code = "minimum-security-version"
 	// CodeRoll: the bundle holds a roll. The checks of the roll are waived together
 	// where it holds none and rollMaxAge is none.

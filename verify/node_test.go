@@ -91,3 +91,77 @@ func TestNode(t *testing.T) {
 		})
 	}
 }
+
+// TestNodeRequirements: what the requirements say of evidence decides, each member
+// alone, about a real boot that passes otherwise.
+func TestNodeRequirements(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*verify.Requirements)
+		want   verify.Code
+	}{
+		"assurance":    {func(r *verify.Requirements) { r.Assurance = []verify.Assurance{verify.AssuranceTPM} }, verify.CodeAssurance},
+		"by default":   {func(r *verify.Requirements) { r.Assurance = nil }, verify.CodeAssurance},
+		"testRoots":    {func(r *verify.Requirements) { r.TestRoots = nil }, "ek-certificate"},
+		"firmware":     {func(r *verify.Requirements) { r.Firmware = verify.FirmwareRequired }, "firmware"},
+		"epoch alone":  {func(r *verify.Requirements) { r.Epoch = true }, "evidence-binding"},
+		"cmdlineRules": {func(r *verify.Requirements) { r.CmdlineRules = 2 }, verify.CodeMinimumSecurityVersion},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, answer, trust := readBoot(t, "released")
+			changed := *trust.Requirements()
+			test.change(&changed)
+			requirements, err := changed.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if trust, err = verify.ParseTrust([]byte(b.Policy), requirements); err != nil {
+				t.Fatal(err)
+			}
+			verdict := verify.Node(answer, readers, b.session(answer), trust, b.Time)
+			if check, _ := verdict.Check(test.want); !check.Decisive() || verdict.Result == verify.Pass {
+				t.Errorf("got %s, %s %s", verdict.Result, test.want, check.Status)
+			}
+		})
+	}
+	// Secure Boot off is refused, and reported where the requirements allow it.
+	b, answer, trust := readBoot(t, "loader-in-front-without-secure-boot")
+	changed := *trust.Requirements()
+	changed.SecureBoot = verify.SecureBootNotRequired
+	requirements, err := changed.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trust, err = verify.ParseTrust([]byte(b.Policy), requirements); err != nil {
+		t.Fatal(err)
+	}
+	if check, _ := verify.Node(answer, readers, b.session(answer), trust, b.Time).Check("secure-boot"); check.Status != verify.StatusWaived {
+		t.Errorf("Secure Boot off, which is allowed: %s", check.Status)
+	}
+}
+
+// TestNodeWithoutRules: a profile that this program cannot read is no reason to pass,
+// nor to refuse.
+func TestNodeWithoutRules(t *testing.T) {
+	b, answer, trust := readBoot(t, "released")
+	verdict := verify.Node(answer, nil, b.session(answer), trust, b.Time)
+	if verdict.Result != verify.Unknown {
+		t.Errorf("got %s, want %s", verdict.Result, verify.Unknown)
+	}
+	whole := verify.Node(answer, readers, b.session(answer), trust, b.Time)
+	if len(verdict.Checks) != len(whole.Checks) {
+		t.Errorf("got %d checks, want %d: the list always stands", len(verdict.Checks), len(whole.Checks))
+	}
+}
+
+// TestNodeBrokenBundle: nothing is compared with a release that is not proved.
+func TestNodeBrokenBundle(t *testing.T) {
+	b, answer, trust := readBoot(t, "released")
+	answer.Bundle = append([]byte{' '}, answer.Bundle...)
+	verdict := verify.Node(answer, readers, b.session(answer), trust, b.Time)
+	if verdict.Result != verify.Fail || verdict.Assurance != verify.AssuranceNone {
+		t.Errorf("got %s with assurance %s", verdict.Result, verdict.Assurance)
+	}
+	if check, _ := verdict.Check("boot-chain"); check.Status != verify.StatusNotChecked {
+		t.Errorf("boot-chain: %s", check.Status)
+	}
+}

@@ -186,9 +186,13 @@ func (j *judgement) notAfter() finding {
 // have, and says so: a name may be mistyped.
 func (j *judgement) minimumSecurityVersion() finding {
 	minimum := j.trust.requirements.MinimumSecurityVersion
+	rules := j.trust.requirements.CmdlineRules
 	of := make(map[string]bool)
 	for _, e := range j.images {
 		image := e.image()
+		if uki := image.Measurements.TPM2UKI; uki != nil && uint64(uki.CmdlineRules) < rules {
+			return fail(fmt.Sprintf("rules of the command line of version %d at least", rules), fmt.Sprintf("%s: version %d", indexed(e.index), uki.CmdlineRules))
+		}
 		name := string(image.Kind) + "/" + image.Name
 		least, ok := minimum[name]
 		if ok && image.SecurityVersion < least {

@@ -27,6 +27,9 @@ type Requirements struct {
 	Consistency Consistency
 	// MinimumSecurityVersion is by "kind/name" of an image; nil: none.
 	MinimumSecurityVersion map[string]uint64
+	// CmdlineRules is the lowest accepted version of the rules by which an image's
+	// command line was judged when it was logged; 0: any.
+	CmdlineRules uint64
 	// Operators says who runs each witness of the policy, by its name there;
 	// LogOperator who runs the log.
 	Operators   map[string]string

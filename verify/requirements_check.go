@@ -62,11 +62,17 @@ func (r *Requirements) check() error {
 			return err
 		}
 	}
+	if r.CmdlineRules > maxCmdlineRules {
+		return fmt.Errorf("cmdlineRules: got %d, want 1 to %d", r.CmdlineRules, maxCmdlineRules)
+	}
 	if err := r.checkMinimums(); err != nil {
 		return err
 	}
 	return r.checkOperators()
 }
+
+// maxCmdlineRules bounds a version of the rules, as in an image's statement.
+const maxCmdlineRules = 1<<16 - 1
 
 func (r *Requirements) checkMinimums() error {
 	if len(r.MinimumSecurityVersion) > maxList {

@@ -18,6 +18,7 @@ type requirementsJSON struct {
 	Authority              *digestJSON        `json:"authority"`
 	Channels               *[]string          `json:"channels"`
 	CheckpointMaxAge       *string            `json:"checkpointMaxAge"`
+	CmdlineRules           *uint64            `json:"cmdlineRules,omitempty"`
 	Consistency            *Consistency       `json:"consistency,omitempty"`
 	Epoch                  *bool              `json:"epoch,omitempty"`
 	Firmware               *Firmware          `json:"firmware,omitempty"`
@@ -82,6 +83,7 @@ func (r *Requirements) Marshal() ([]byte, error) {
 		Channels:         sorted(append([]string{}, r.Channels...)),
 		CheckpointMaxAge: new(r.CheckpointMaxAge.String()),
 		Consistency:      unlessZero(r.Consistency),
+		CmdlineRules:     unlessZero(r.CmdlineRules),
 		Epoch:            unlessZero(r.Epoch),
 		Firmware:         unlessZero(r.Firmware),
 		LogOperator:      &r.LogOperator,
@@ -194,6 +196,7 @@ func (o *requirementsJSON) requirements() (*Requirements, error) {
 		}
 	}
 	take(&r.Assurance, o.Assurance)
+	take(&r.CmdlineRules, o.CmdlineRules)
 	take(&r.Consistency, o.Consistency)
 	take(&r.Epoch, o.Epoch)
 	take(&r.Firmware, o.Firmware)

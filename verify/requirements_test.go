@@ -19,7 +19,7 @@ import (
 
 // every has every member of requirements.
 const every = `{"assurance":["tee","vtpm:gcp"],"authority":{"sha256":"8a6d92395c9ccc5f6eeea3e97e14b7d45029df0cb11ed18daa523267fca50fc8"},"channels":["stable"],` +
-	`"checkpointMaxAge":"24h","consistency":"when-possible","epoch":true,"firmware":"not-checked","logOperator":"Acme","minimumAge":"99999d",` +
+	`"checkpointMaxAge":"24h","cmdlineRules":1,"consistency":"when-possible","epoch":true,"firmware":"not-checked","logOperator":"Acme","minimumAge":"99999d",` +
 	`"minimumSecurityVersion":{"model/llama/chat":0,"os/node-os":7},"modes":["production","research"],"nonce":true,"operators":{"w1":"Op 1","w2":"Op 2"},` +
 	`"products":["acme/ai","acme/other"],"rollMaxAge":"none","secureBoot":"required","testRoots":[{"sha256":"26c9d92395c9ccc5f6eeea3e97e14b7d45029df0cb11ed18daa523267fca50fc"}]}`
 

@@ -213,6 +213,9 @@ func requirementsWords(page *page, r *verify.Requirements) {
 	page.field("roll", "%s", ageWords(r.RollMaxAge, "at most %s old, and it lists the release", "of any age, or none: a withdrawn release passes"))
 	page.field("checkpoint", "%s", ageWords(r.CheckpointMaxAge, "at most %s old", "of any age"))
 	page.field("release", "%s", ageWords(r.MinimumAge, "witnessed at least %s ago", "as soon as it is logged"))
+	if r.CmdlineRules > 0 {
+		page.field("command line", "by rules of version %d at least", r.CmdlineRules)
+	}
 	for i, name := range slices.Sorted(maps.Keys(r.MinimumSecurityVersion)) {
 		page.field(first(i, "security version"), "%s at least %d", name, r.MinimumSecurityVersion[name])
 	}

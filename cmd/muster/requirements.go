@@ -32,6 +32,7 @@ type requirementsOptions struct {
 	rollAge, checkpointAge, minimumAge  string
 	consistency, logOperator, out       string
 	operators, securityVersions, levels []string
+	cmdlineRules                        uint64
 	secureBoot, firmware                string
 	testRoots                           []string
 	nonce, epoch                        bool
@@ -74,6 +75,7 @@ vtpm:PROVIDER: as good as who emulates the TPM. test: against nobody, for tests.
 	flags.StringVar(&o.checkpointAge, "checkpoint-max-age", defaultCheckpointMaxAge, "how old the checkpoint may be")
 	flags.StringVar(&o.minimumAge, "minimum-age", defaultMinimumAge, "how long ago a release must have been witnessed")
 	flags.StringVar(&o.consistency, "consistency", "", "with what is remembered: required, or when-possible (default)")
+	flags.Uint64Var(&o.cmdlineRules, "cmdline-rules", 0, "the lowest accepted version of the rules by which a command line is judged; 0: any")
 	flags.StringArrayVar(&o.securityVersions, "minimum-security-version", nil, "KIND/NAME=N; may be repeated")
 	flags.StringArrayVar(&o.operators, "operator", nil, "WITNESS=OPERATOR, who runs a witness of the policy; may be repeated")
 	flags.StringVar(&o.logOperator, "log-operator", "", "who runs the log")
@@ -167,6 +169,7 @@ func (o *requirementsOptions) requirements(a *app, cmd *cobra.Command) (*verify.
 	if r.Operators, err = pairs(cmd, "operator", "WITNESS=OPERATOR", o.operators); err != nil {
 		return nil, err
 	}
+	r.CmdlineRules = o.cmdlineRules
 	return r, o.floors(cmd, r)
 }
 
