@@ -151,7 +151,9 @@ func TestNode(t *testing.T) {
 	r.run(node.ExitUsage, "by hand", r.gate("--", "/bin/true")...)
 	r.run(7, "the work", r.gate()...)
 	r.run(7, "the work", r.gate()...)
-	// The initrd's check is before the gate.
+	// Without its issuers, the TPM's certificate is worth nothing to clients: serve says
+	// so before it listens.
+	r.run(node.ExitUnknown, "check=ek-certificate", r.arguments("serve", "--listen", "127.0.0.1:none", "--name", "127.0.0.1")...)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	address, ended := r.serve(ctx)

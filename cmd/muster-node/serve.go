@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os/exec"
 	"strings"
@@ -112,11 +113,14 @@ func (a *app) serve(ctx context.Context, s *serving) error {
 	if err != nil {
 		return command.Fail(exitcode.Unknown, "tpm", "", err)
 	}
+	logger := a.Logger(s.verbose)
+	if err := rehearse(o, ledger.SHA256(), key, certificates, logger); err != nil {
+		return command.Fail(exitcode.Unknown, "tpm", "", err)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		return command.Fail(exitcode.Unknown, "listen", "", err)
 	}
-	logger := a.Logger(s.verbose)
 	logger.Info("listening", "url", "https://"+listener.Addr().String(), "release", verdict.Judged.Release.Version, "deadline", verdict.Deadline)
 	renewal, err := s.renewal(o, device)
 	if err != nil {
@@ -127,6 +131,34 @@ func (a *app) serve(ctx context.Context, s *serving) error {
 		Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle, Renew: renewal, Certify: s.certifier(), Queue: s.queue, Backend: s.backend, Logger: logger,
 		Activate: &attest.Activate{AKPublic: key.Public(), EKCertificate: certificates[0]},
 	})
+}
+
+// rehearse answers as a client of this node's own requirements would be answered, and
+// says what such a client would refuse: a missing issuer of the TPM's certificate, a
+// root that nobody knows. It stops nothing: clients' requirements decide.
+func rehearse(o gate.Options, ledger attest.Digest, key *nodetpm.AK, certificates [][]byte, logger *slog.Logger) error {
+	session := verify.Session{Nonce: attest.DigestOf([]byte("a rehearsal's nonce")), SPKI: attest.DigestOf([]byte("a rehearsal's key")), Bystander: true}
+	tree, err := attest.NewNonceTree([]attest.Digest{session.Nonce})
+	if err != nil {
+		return err
+	}
+	extraData, err := attest.Binding{Profile: tpm.Profile, Nonce: tree.Root(), SPKI: session.SPKI, Ledger: ledger[:]}.SHA256()
+	if err != nil {
+		return err
+	}
+	parts, _, err := key.Quote(extraData)
+	if err != nil {
+		return err
+	}
+	answer := &attest.Answer{Profile: tpm.Profile, Evidence: parts, Batch: tree.Place(0), Certificates: certificates, EventLog: o.EventLog, Bundle: o.Bundle}
+	verdict := verify.Node(answer, map[string]attest.Reader{tpm.Profile: tpm.Read}, session, o.Trust, time.Now())
+	for _, check := range verdict.Checks {
+		// Whether a credential comes back only its maker can know.
+		if check.Decisive() && check.Code != verify.Code(attest.CodeAKBound) {
+			logger.Warn("a client with this node's requirements would refuse it", "check", string(check.Code), "expected", check.Expected, "found", check.Found)
+		}
+	}
+	return nil
 }
 
 // certifier runs the command that certifies the TLS key; nil where there is none.

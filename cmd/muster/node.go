@@ -22,9 +22,6 @@ type nodeClient struct {
 	files            trustFiles
 	memory           string
 	certificateFiles []string
-
-	// policyFile and requirementsFile are what was read: pipes are read once.
-	policyFile, requirementsFile []byte
 }
 
 func (n *nodeClient) flags(cmd *cobra.Command) {
@@ -35,14 +32,7 @@ func (n *nodeClient) flags(cmd *cobra.Command) {
 
 // transport makes the transport of the flags.
 func (n *nodeClient) transport(a *app, cmd *cobra.Command) (*client.Transport, error) {
-	if err := required(cmd, "policy", "requirements"); err != nil {
-		return nil, err
-	}
-	var err error
-	if n.policyFile, n.requirementsFile, err = n.files.bytes(a); err != nil {
-		return nil, err
-	}
-	trust, err := n.files.parse(n.policyFile, n.requirementsFile)
+	trust, err := n.files.read(a, cmd)
 	if err != nil {
 		return nil, err
 	}

@@ -23,29 +23,19 @@ func (f *trustFiles) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.requirements, "requirements", "", "the requirements file, from muster requirements create")
 }
 
-// bytes reads the two files as they stand.
-func (f *trustFiles) bytes(a *app) (policyFile, requirementsFile []byte, err error) {
-	if policyFile, err = a.readFile(f.policy, "policy", policy.MaxPolicy); err != nil {
-		return nil, nil, err
-	}
-	requirementsFile, err = a.readFile(f.requirements, "requirements", verify.MaxRequirements)
-	return policyFile, requirementsFile, err
-}
-
 // read joins the two files; what cannot protect or cannot work is refused.
 func (f *trustFiles) read(a *app, cmd *cobra.Command) (*verify.Trust, error) {
 	if err := required(cmd, "policy", "requirements"); err != nil {
 		return nil, err
 	}
-	policyFile, requirementsFile, err := f.bytes(a)
+	policyFile, err := a.readFile(f.policy, "policy", policy.MaxPolicy)
 	if err != nil {
 		return nil, err
 	}
-	return f.parse(policyFile, requirementsFile)
-}
-
-// parse joins what the two files hold.
-func (f *trustFiles) parse(policyFile, requirementsFile []byte) (*verify.Trust, error) {
+	requirementsFile, err := a.readFile(f.requirements, "requirements", verify.MaxRequirements)
+	if err != nil {
+		return nil, err
+	}
 	trust, err := verify.ParseTrust(policyFile, requirementsFile)
 	if err != nil {
 		for _, file := range []struct {

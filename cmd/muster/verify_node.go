@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-log/muster/client"
-	"github.com/muster-log/muster/client/record"
 	"github.com/muster-log/muster/internal/exitcode"
 )
 
@@ -43,7 +41,7 @@ later, here or anywhere.
 				return fail(exitcode.Unknown, "node", "", err)
 			}
 			if save != "" {
-				if err := a.saveRecord(&n, attestation, save, force); err != nil {
+				if err := a.saveRecord(attestation, save, force); err != nil {
 					return err
 				}
 			}
@@ -57,10 +55,10 @@ later, here or anywhere.
 }
 
 // saveRecord keeps what a node showed, with the trust files that it was asked with.
-func (a *app) saveRecord(n *nodeClient, attestation *client.Attestation, path string, force bool) error {
-	r := &record.Record{
-		Address: attestation.Address, Time: attestation.Time.UTC().Truncate(time.Second), Nonce: attestation.Nonce, SPKI: attestation.SPKI,
-		Activated: attestation.Activated, Answer: attestation.Answer, Policy: n.policyFile, Requirements: n.requirementsFile,
+func (a *app) saveRecord(attestation *client.Attestation, path string, force bool) error {
+	r, err := attestation.Record()
+	if err != nil {
+		return fmt.Errorf("the record: %w", err)
 	}
 	data, err := r.Marshal()
 	if err != nil {
